@@ -1,0 +1,1 @@
+"""Lambda itself: event source mappings, invocation, execution environments, the store and the clock."""

@@ -1,0 +1,260 @@
+"""The one place time comes from, and the event loops it comes through.
+
+Live programs run on `SimulatorLoop`, tests and simulations on `VirtualTimeLoop`. Both count the work that is
+outside the loop (a statement on the database's thread, an invocation in a child process). From that count
+follow the two promises made here: virtual time never jumps while something is still being worked on, and
+`Clock.idle()` is exact.
+"""
+
+import asyncio
+import heapq
+import itertools
+import sys
+import time
+from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import Executor
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, TypeVarTuple
+
+if TYPE_CHECKING or sys.platform != "win32":
+    PlatformLoop = asyncio.SelectorEventLoop
+else:  # only this loop starts child processes there
+    PlatformLoop = asyncio.ProactorEventLoop
+
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
+
+VIRTUAL_START = datetime(2026, 1, 1, tzinfo=UTC)
+LONGEST_NAP_SECONDS = 60.0  # a laptop's sleep stops timers, not the wall clock: look again now and then
+
+
+class Timer(Protocol):
+    """What `Clock.after_real` returns."""
+
+    def cancel(self) -> None:
+        """Forget the callback; harmless when it has already run."""
+
+
+class SimulatorLoop(PlatformLoop):
+    """asyncio's own loop, which also knows whether anything is being worked on outside it."""
+
+    def __init__(self) -> None:
+        self._outside = 0
+        self._idle_waiters: list[asyncio.Future[None]] = []
+        super().__init__()
+
+    def wall(self) -> datetime:
+        """Return the present moment as this loop sees it, aware UTC."""
+        return datetime.fromtimestamp(time.time(), UTC)
+
+    def longest_nap(self) -> float:
+        """Return for how many seconds a timer of this loop may be trusted to follow `wall()`."""
+        return LONGEST_NAP_SECONDS
+
+    def call_after_real(self, seconds: float, callback: Callable[[], None]) -> Timer:
+        """Run `callback` after so many real seconds."""
+        return self.call_later(seconds, callback)
+
+    @contextmanager
+    def outside(self) -> Iterator[None]:
+        """Count the enclosed work as being outside the loop."""
+        self._outside += 1
+        try:
+            yield
+        finally:
+            self._outside -= 1
+
+    def run_in_executor(
+        self, executor: Executor | None, func: Callable[[*Ts], T], *args: *Ts
+    ) -> asyncio.Future[T]:
+        """As asyncio does; the call counts as outside the loop until its result is back."""
+        future = super().run_in_executor(executor, func, *args)
+        self._outside += 1
+        future.add_done_callback(self._came_back)
+        return future
+
+    def _came_back(self, _: object) -> None:
+        self._outside -= 1
+
+    async def idle(self) -> None:
+        """Return once nothing is ready, nothing is outside, and only timers in the future remain."""
+        waiter = self.create_future()
+        self._idle_waiters.append(waiter)
+        await waiter
+
+    def _run_once(self) -> None:
+        if self._idle_waiters and self._at_rest():
+            self._release_idle_waiters()
+        super()._run_once()  # type: ignore[misc]
+
+    def _at_rest(self) -> bool:
+        """Look at the sockets without waiting; say whether no callback could run at this instant."""
+        if not self._ready and not self._outside:
+            self._process_events(self._selector.select(0))
+        if self._ready or self._outside:
+            return False
+        first = self._next_timer()
+        return first is None or first.when() > self.time() + self._clock_resolution
+
+    def _next_timer(self) -> asyncio.TimerHandle | None:
+        while self._scheduled and self._scheduled[0].cancelled():
+            self._timer_cancelled_count -= 1
+            heapq.heappop(self._scheduled)._scheduled = False
+        return self._scheduled[0] if self._scheduled else None
+
+    def _release_idle_waiters(self) -> None:
+        waiters, self._idle_waiters = self._idle_waiters, []
+        for waiter in waiters:
+            if not waiter.done():
+                waiter.set_result(None)
+
+    # Attributes of asyncio's BaseEventLoop that its type stubs leave out.
+    if TYPE_CHECKING:
+        _ready: Any
+        _scheduled: list[Any]
+        _selector: Any
+        _clock_resolution: float
+        _timer_cancelled_count: int
+
+        def _process_events(self, events: Any) -> None: ...
+
+
+class VirtualTimeLoop(SimulatorLoop):
+    """A loop on which waiting takes no time: when all is at rest, it jumps to the next timer."""
+
+    def __init__(self, start: datetime = VIRTUAL_START) -> None:
+        self._start = start
+        self._elapsed = 0.0
+        self._real_timers: list[tuple[float, int, _RealTimer]] = []
+        self._real_timer_ids = itertools.count()
+        super().__init__()
+
+    def time(self) -> float:
+        """Return the virtual seconds since the loop was made."""
+        return self._elapsed
+
+    def wall(self) -> datetime:
+        """Return the virtual moment, aware UTC."""
+        return self._start + timedelta(seconds=self._elapsed)
+
+    def longest_nap(self) -> float:
+        """Virtual timers never drift from `wall()`."""
+        return float("inf")
+
+    def call_after_real(self, seconds: float, callback: Callable[[], None]) -> Timer:
+        """Run `callback` after so many real seconds, which pass only while work is outside the loop."""
+        timer = _RealTimer(callback)
+        heapq.heappush(self._real_timers, (time.monotonic() + seconds, next(self._real_timer_ids), timer))
+        return timer
+
+    def _run_once(self) -> None:
+        if not self._at_rest():
+            if self._outside and not self._ready:
+                self._wait_for_outside()
+                return
+        elif self._idle_waiters:
+            self._release_idle_waiters()
+        elif (timer := self._next_timer()) is not None:
+            self._elapsed = max(self._elapsed, timer.when())
+        super()._run_once()
+
+    def _wait_for_outside(self) -> None:
+        """Block, in real time, until something comes back or a real-time limit is reached."""
+        while self._real_timers and self._real_timers[0][2].callback is None:
+            heapq.heappop(self._real_timers)
+        first = self._real_timers[0][0] if self._real_timers else None
+        timeout = None if first is None else max(0.0, first - time.monotonic())
+        self._process_events(self._selector.select(timeout))
+        while self._real_timers and self._real_timers[0][0] <= time.monotonic():
+            timer = heapq.heappop(self._real_timers)[2]
+            if timer.callback is not None:
+                self.call_soon(timer.callback)
+        if self._ready:
+            super()._run_once()
+
+
+class _RealTimer:
+    def __init__(self, callback: Callable[[], None]) -> None:
+        self.callback: Callable[[], None] | None = callback
+
+    def cancel(self) -> None:
+        self.callback = None
+
+
+class Clock:
+    """The time, for everything that stamps or waits. Durations are timedeltas, moments aware UTC."""
+
+    def __init__(self, loop: SimulatorLoop) -> None:
+        self._loop = loop
+
+    def now(self) -> datetime:
+        """Return the present moment, aware UTC; virtual on a `VirtualTimeLoop`."""
+        return self._loop.wall()
+
+    async def sleep_until(self, moment: datetime) -> None:
+        """Return at `moment`, at once when it has passed."""
+        while (left := (moment - self._loop.wall()).total_seconds()) > 0:  # noqa: ASYNC110 - the timer itself
+            await asyncio.sleep(min(left, self._loop.longest_nap()))
+
+    @contextmanager
+    def outside(self) -> Iterator[None]:
+        """Mark the enclosed wait as work outside the loop: virtual time stands still meanwhile."""
+        with self._loop.outside():
+            yield
+
+    async def idle(self) -> None:
+        """Return once nothing is ready and nothing is outside the loop: only future timers remain."""
+        await self._loop.idle()
+
+    def stopwatch(self) -> float:
+        """Return real seconds since an arbitrary start, to measure how long real work took."""
+        return time.perf_counter()
+
+    def real_now(self) -> datetime:
+        """Return the real wall clock, for a deadline that another process compares with its own clock."""
+        return datetime.fromtimestamp(time.time(), UTC)
+
+    def after_real(self, seconds: float, callback: Callable[[], None]) -> Timer:
+        """Run `callback` after so many real seconds: a limit on work that is outside the loop."""
+        return self._loop.call_after_real(seconds, callback)
+
+
+def running_clock() -> Clock:
+    """Return the clock of the running loop. Raises RuntimeError on a loop that is not a `SimulatorLoop`."""
+    loop = asyncio.get_running_loop()
+    if not isinstance(loop, SimulatorLoop):
+        raise RuntimeError("the running event loop is not a SimulatorLoop: start it with engine.clock.run")
+    return Clock(loop)
+
+
+def run(main: Coroutine[Any, Any, T], *, virtual_from: datetime | None = None) -> T:
+    """Run a program to its end, live, or in virtual time beginning at `virtual_from`."""
+    with asyncio.Runner(
+        loop_factory=SimulatorLoop if virtual_from is None else lambda: VirtualTimeLoop(virtual_from)
+    ) as runner:
+        return runner.run(main)
+
+
+def to_millis(moment: datetime) -> int:
+    """Return the milliseconds from 1970 to an aware moment, the store's form of time."""
+    return (moment - _EPOCH) // _MILLISECOND
+
+
+def from_millis(millis: int) -> datetime:
+    """Return the aware UTC moment of a number of milliseconds from 1970."""
+    return _EPOCH + millis * _MILLISECOND
+
+
+def iso_millis(moment: datetime) -> str:
+    """Format a UTC moment as AWS does in events: `2026-01-02T03:04:05.678Z`."""
+    return moment.isoformat(timespec="milliseconds")[:23] + "Z"
+
+
+def iso_seconds(moment: datetime) -> str:
+    """Format a UTC moment to the second: `2026-01-02T03:04:05Z`."""
+    return moment.isoformat(timespec="seconds")[:19] + "Z"
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)

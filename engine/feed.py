@@ -1,0 +1,245 @@
+"""The stream of lifecycle facts that the live view, the recorder and tests read.
+
+Every step publishes a frozen fact. A tap sees each one synchronously; a reader has a bounded buffer, loses
+its oldest facts when it is slow, and is told how many.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, Self
+
+LOGGER = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """Something that happened, at a moment of the simulator's clock."""
+
+    time: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class EventEmitted(Fact):
+    """A source stored an event for `function`. `name` is AWS's word for it, `detail` what it is about."""
+
+    source: str
+    function: str
+    request_id: str
+    name: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class InvocationStarted(Fact):
+    """An environment took the event; `attempt` counts from 1."""
+
+    function: str
+    request_id: str
+    source: str
+    attempt: int
+    environment: str
+    cold_start: bool
+
+
+@dataclass(frozen=True, slots=True)
+class InvocationFinished(Fact):
+    """The answer is there. `event` and `payload` are the JSON that went in and came out."""
+
+    function: str
+    request_id: str
+    source: str
+    attempt: int
+    environment: str
+    started: datetime
+    duration_ms: float
+    billed_ms: int
+    memory_used_mb: int
+    init_ms: float | None
+    function_error: str | None
+    error_type: str | None
+    error_message: str | None
+    event: bytes
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class RetryScheduled(Fact):
+    """An asynchronous event will be tried again at `at`. `attempt` is the number of the coming attempt."""
+
+    function: str
+    request_id: str
+    attempt: int
+    at: datetime
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class DestinationSent(Fact):
+    """The invocation record went to a destination. `condition` as in the record."""
+
+    function: str
+    request_id: str
+    kind: Literal["on_success", "on_failure"]
+    target: str
+    condition: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLettered(Fact):
+    """The event went to the function's dead-letter queue."""
+
+    function: str
+    request_id: str
+    target: str
+    condition: str
+
+
+@dataclass(frozen=True, slots=True)
+class EventDropped(Fact):
+    """An event ended without success, and nothing was configured to take it."""
+
+    function: str
+    request_id: str
+    condition: str
+
+
+@dataclass(frozen=True, slots=True)
+class RecursionStopped(Fact):
+    """A function would have been called by its own doing; `remedy` names the option that allows it."""
+
+    function: str
+    source: str
+    detail: str
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True)
+class EnvironmentStarted(Fact):
+    """An execution environment was made. `environment` is its 32-digit name."""
+
+    function: str
+    environment: str
+    pid: int
+
+
+@dataclass(frozen=True, slots=True)
+class EnvironmentStopped(Fact):
+    """An execution environment is gone: idle, code change, shutdown, or room for another."""
+
+    function: str
+    environment: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine(Fact):
+    """A line of a function's log, without its line end."""
+
+    function: str
+    environment: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Notice(Fact):
+    """Something a user should know about the simulator itself. `place` names the resource it is about."""
+
+    level: Literal["info", "warning", "error"]
+    place: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class FactsLost(Fact):
+    """A slow reader missed `count` facts."""
+
+    count: int
+
+
+class Feed:
+    """Hands every published fact to its taps and readers; publishing never blocks and never fails."""
+
+    def __init__(self) -> None:
+        self._taps: list[Callable[[Fact], None]] = []
+        self._log_readers = 0
+
+    @property
+    def wants_log_lines(self) -> bool:
+        """Whether anybody reads LogLine facts; without one they need not be made."""
+        return self._log_readers > 0
+
+    def publish(self, fact: Fact) -> None:
+        """Show `fact` to everybody. A failing tap is logged and stays."""
+        for tap in self._taps:
+            try:
+                tap(fact)
+            except Exception:  # a reader's bug must not stop what is being read about
+                LOGGER.exception("a reader of the feed failed on %s", type(fact).__name__)
+
+    def tap(self, callback: Callable[[Fact], None], *, log_lines: bool = False) -> Callable[[], None]:
+        """Call `callback` with every coming fact, synchronously; return the function that ends it.
+
+        Lossless, so the callback must be quick. LogLine facts are made only while a reader asks for them.
+        """
+        self._taps.append(callback)
+        self._log_readers += log_lines
+
+        def untap() -> None:
+            if callback in self._taps:
+                self._taps.remove(callback)
+                self._log_readers -= log_lines
+
+        return untap
+
+    def read(self, limit: int = 10_000, *, log_lines: bool = False) -> "FeedReader":
+        """Return an async iterator over the coming facts that buffers at most `limit` of them."""
+        return FeedReader(self, limit, log_lines)
+
+
+class FeedReader:
+    """Iterates over facts until closed; use as a context manager, so that it starts and ends on time."""
+
+    def __init__(self, feed: Feed, limit: int, log_lines: bool) -> None:
+        self._buffer: deque[Fact] = deque()
+        self._limit = limit
+        self._lost = 0
+        self._arrived = asyncio.Event()
+        self._closed = False
+        self._untap = feed.tap(self._take, log_lines=log_lines)
+
+    def _take(self, fact: Fact) -> None:
+        if len(self._buffer) >= self._limit:
+            self._buffer.popleft()
+            self._lost += 1
+        self._buffer.append(fact)
+        self._arrived.set()
+
+    def close(self) -> None:
+        """Take no more facts; the iteration ends after those that are buffered."""
+        self._untap()
+        self._closed = True
+        self._arrived.set()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Fact:
+        while not self._buffer:
+            if self._closed:
+                raise StopAsyncIteration
+            self._arrived.clear()
+            await self._arrived.wait()
+        if self._lost:
+            lost, self._lost = self._lost, 0
+            return FactsLost(self._buffer[0].time, lost)
+        return self._buffer.popleft()

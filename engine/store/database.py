@@ -1,0 +1,182 @@
+"""One SQLite database in WAL mode, written in groups.
+
+What is asked for in the same moment runs as one transaction on the connection's thread, each request in a
+savepoint of its own; each asker resumes after COMMIT, never before. While one group is being committed the
+next gathers, so that the cost of a commit is shared by as many requests as arrived meanwhile.
+"""
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import partial
+from importlib import resources
+from pathlib import Path
+from typing import Any, Self, TypeVar
+
+import aiosqlite
+
+from engine.clock import Clock
+from engine.errors import StoreBusy, StoreError, StoreFull, StoreTooNew
+
+T = TypeVar("T")
+Operation = Callable[[sqlite3.Connection], Any]
+
+BUSY_TIMEOUT_SECONDS = 2.0  # for a lock that another program holds on the file
+MIGRATIONS = resources.files("engine.store") / "migrations"
+
+
+class Store:
+    """The database of one simulator; `path` None keeps it in memory. Enter it with `async with`."""
+
+    def __init__(self, path: Path | None, clock: Clock) -> None:
+        self.path = path
+        self._clock = clock
+        self._connection: aiosqlite.Connection | None = None
+        self._pending: list[tuple[Operation, asyncio.Future[Any]]] = []
+        self._committing: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        """Open and migrate. Raises StoreTooNew for a later format, StoreError for an unusable file."""
+        database = ":memory:" if self.path is None else str(self.path)
+        with self._clock.outside():
+            try:
+                self._connection = await aiosqlite.connect(
+                    database, timeout=BUSY_TIMEOUT_SECONDS, isolation_level=None
+                )
+                await self._run(self._prepare)
+            except sqlite3.Error as error:
+                await self._close_connection()
+                raise self._explain(error) from error
+            except BaseException:
+                await self._close_connection()
+                raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Commit what was asked for, then close."""
+        while self._committing is not None:
+            await asyncio.shield(self._committing)
+        with self._clock.outside():
+            await self._close_connection()
+
+    async def write(self, operation: Callable[[sqlite3.Connection], T]) -> T:
+        """Run `operation` in the next group's transaction; return its result after COMMIT.
+
+        It runs on the connection's thread and touches nothing but the connection. What it raises undoes its
+        own statements alone and is raised here. Raises StoreFull or StoreBusy when the group could not be
+        committed: then nothing of it was kept. An asker that is cancelled does not undo its operation.
+        """
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[T] = loop.create_future()
+        self._pending.append((operation, future))
+        if self._committing is None:
+            self._committing = loop.create_task(self._commit_groups(), name="store commits")
+        return await future
+
+    async def read(self, operation: Callable[[sqlite3.Connection], T]) -> T:
+        """Run `operation` between two groups, so that it sees only what is committed; return its result."""
+        with self._clock.outside():
+            try:
+                return await self._run(operation)
+            except sqlite3.OperationalError as error:
+                raise self._explain(error) from error
+
+    async def _commit_groups(self) -> None:
+        try:
+            while self._pending:
+                group, self._pending = self._pending, []
+                with self._clock.outside():
+                    outcomes = await self._run(partial(_run_group, [operation for operation, _ in group]))
+                for (_, future), (result, error) in zip(group, outcomes, strict=True):
+                    if future.done():
+                        continue
+                    if error is None:
+                        future.set_result(result)
+                    else:
+                        future.set_exception(
+                            self._explain(error) if isinstance(error, sqlite3.OperationalError) else error
+                        )
+        finally:
+            self._committing = None
+
+    async def _run(self, operation: Callable[[sqlite3.Connection], T]) -> T:
+        connection = self._connection
+        if connection is None:
+            raise StoreError(f"the store {self.path} is closed")
+        # aiosqlite runs single statements; a whole group in one hop needs its inner door. See docs/decisions.
+        execute: Any = connection._execute  # noqa: SLF001
+        result: T = await execute(lambda: operation(connection._conn))  # noqa: SLF001
+        return result
+
+    def _prepare(self, connection: sqlite3.Connection) -> None:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")
+        connection.execute("PRAGMA foreign_keys = ON")
+        migrate(connection, self.path)
+
+    async def _close_connection(self) -> None:
+        if self._connection is not None:
+            connection, self._connection = self._connection, None
+            await connection.close()
+
+    def _explain(self, error: sqlite3.Error) -> Exception:
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        if code == sqlite3.SQLITE_FULL:
+            return StoreFull(self.path)
+        if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+            return StoreBusy(self.path)
+        if code == sqlite3.SQLITE_NOTADB:
+            return StoreError(
+                f"{self.path} is not a database of Headrace: move it away, or choose another state folder"
+            )
+        return StoreError(f"the store {self.path} failed: {error}")
+
+
+def migrate(connection: sqlite3.Connection, path: Path | None) -> None:
+    """Bring the database to the newest format: one numbered SQL file after the other, each in a transaction.
+
+    Raises StoreTooNew when it already has a later one.
+    """
+    scripts = sorted(
+        (entry for entry in MIGRATIONS.iterdir() if entry.name.endswith(".sql")), key=lambda entry: entry.name
+    )
+    found: int = connection.execute("PRAGMA user_version").fetchone()[0]
+    known = max((int(script.name[:4]) for script in scripts), default=0)
+    if found > known:
+        raise StoreTooNew(path, found, known)
+    for script in scripts:
+        number = int(script.name[:4])
+        if number > found:
+            sql = script.read_text(encoding="utf-8")
+            try:
+                connection.executescript(f"BEGIN IMMEDIATE;\n{sql}\nPRAGMA user_version = {number};\nCOMMIT;")
+            except sqlite3.Error:
+                with suppress(sqlite3.Error):
+                    connection.rollback()
+                raise
+
+
+def _run_group(
+    operations: Sequence[Operation], connection: sqlite3.Connection
+) -> list[tuple[Any, Exception | None]]:
+    """Run all operations in one transaction; return a result or an error for each."""
+    outcomes: list[tuple[Any, Exception | None]] = []
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+        for operation in operations:
+            connection.execute("SAVEPOINT operation")
+            try:
+                outcomes.append((operation(connection), None))
+            except Exception as error:
+                if not connection.in_transaction:
+                    raise  # SQLite gave the whole transaction up: a full disk, an I/O error
+                connection.execute("ROLLBACK TO operation")
+                outcomes.append((None, error))
+            connection.execute("RELEASE operation")
+        connection.execute("COMMIT")
+    except Exception as error:  # noqa: BLE001 - every asker hears of it, each from its own future
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        return [(None, error)] * len(operations)
+    return outcomes

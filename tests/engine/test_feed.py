@@ -1,0 +1,66 @@
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from engine.clock import VIRTUAL_START
+from engine.feed import Fact, FactsLost, Feed, Notice
+
+
+def notice(number: int) -> Notice:
+    return Notice(VIRTUAL_START + timedelta(seconds=number), "info", "test", str(number))
+
+
+async def test_a_reader_sees_facts_in_order_and_ends_when_closed(feed: Feed) -> None:
+    with feed.read() as reader:
+        for number in range(3):
+            feed.publish(notice(number))
+        reader.close()
+        assert [fact async for fact in reader] == [notice(0), notice(1), notice(2)]
+
+
+async def test_a_slow_reader_loses_its_oldest_facts_and_is_told_how_many(feed: Feed) -> None:
+    with feed.read(limit=2) as reader:
+        for number in range(5):
+            feed.publish(notice(number))
+        reader.close()
+        assert [fact async for fact in reader] == [FactsLost(notice(3).time, 3), notice(3), notice(4)]
+
+
+async def test_a_waiting_reader_wakes_for_the_next_fact(feed: Feed) -> None:
+    with feed.read() as reader:
+        waiting = asyncio.ensure_future(anext(reader))
+        await asyncio.sleep(1)
+        feed.publish(notice(1))
+        assert await waiting == notice(1)
+
+
+async def test_a_failing_tap_is_logged_and_the_others_go_on(
+    feed: Feed, caplog: pytest.LogCaptureFixture
+) -> None:
+    seen: list[Fact] = []
+
+    def failing(fact: Fact) -> None:
+        raise ValueError("a bug in a reader")
+
+    feed.tap(failing)
+    feed.tap(seen.append)
+    feed.publish(notice(1))
+    assert seen == [notice(1)]
+    assert "a bug in a reader" in caplog.text
+
+
+async def test_an_ended_tap_sees_nothing_more(feed: Feed) -> None:
+    seen: list[Fact] = []
+    untap = feed.tap(seen.append)
+    untap()
+    untap()
+    feed.publish(notice(1))
+    assert seen == []
+
+
+async def test_log_lines_are_wanted_only_while_somebody_reads_them(feed: Feed) -> None:
+    assert not feed.wants_log_lines
+    with feed.read(log_lines=True):
+        assert feed.wants_log_lines
+    assert not feed.wants_log_lines
