@@ -1,0 +1,288 @@
+"""Lambda's internal queue of asynchronous events: durable, one dispatcher a function, woken and never polled.
+
+What is accepted is in the store first; an event leaves it in the transaction that stores what became of it. A
+dispatcher claims due events, runs as many at once as the function can, and keeps no more in memory than those
+and a small look-ahead. Source: Lambda developer guide, "Invoking a Lambda function asynchronously".
+"""
+
+import asyncio
+import logging
+import sqlite3
+from collections import deque
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from functools import partial
+from typing import TypeVar
+
+from engine.clock import Clock
+from engine.errors import HeadraceError, ResourceNotFound, StoreError
+from engine.feed import Feed, Notice, RecursionStopped
+from engine.functions.invocation import FunctionRunner, Invocation, Throttled
+from engine.invocation import event_table, retry, settlement
+from engine.invocation.event import AsyncEvent
+from engine.invocation.event_table import QueuedEvent
+from engine.invocation.settlement import Attempt, EventInvokeConfig
+from engine.store.database import Store
+
+LOGGER = logging.getLogger(__name__)
+T = TypeVar("T")
+
+LOOK_AHEAD = 32  # events in memory beyond those that run
+LONGEST_STORE_PAUSE = timedelta(seconds=30)
+
+
+class EventQueue:
+    """Accepts events for the functions added to it and sees each through to its end.
+
+    Add the functions, call `release_leases`, then keep `run()` running; events are accepted all the while.
+    """
+
+    def __init__(self, store: Store, clock: Clock, feed: Feed, runner: FunctionRunner) -> None:
+        self._store = store
+        self._clock = clock
+        self._feed = feed
+        self._runner = runner
+        self._dispatchers: dict[str, _Dispatcher] = {}
+        self._inserted: deque[str] = deque()  # filled on the store's thread, emptied on the loop
+
+    def add(self, function: str, config: EventInvokeConfig) -> None:
+        """Make `function` known. All functions are added before `run()` begins."""
+        self._dispatchers[function] = _Dispatcher(
+            function, config, self._store, self._clock, self._feed, self._runner, self.wake
+        )
+
+    def knows(self, function: str) -> bool:
+        """Say whether events for `function` are accepted."""
+        return function in self._dispatchers
+
+    def stops(self, function: str, lineage: tuple[str, ...]) -> bool:
+        """Say whether recursion detection refuses to invoke `function` at the end of this chain."""
+        config = self._dispatchers[function].config
+        return config.recursive_loop == "Terminate" and retry.is_recursive(function, lineage)
+
+    async def accept(self, event: AsyncEvent) -> None:
+        """Store one event and run it soon; returns when it is committed.
+
+        Raises ResourceNotFound for an unknown function, StoreError when nothing was stored.
+        """
+        if event.function not in self._dispatchers:
+            raise ResourceNotFound("Function", event.function)
+        await self._store.write(partial(self.insert, events=(event,)))
+        self.wake()
+
+    def insert(self, connection: sqlite3.Connection, events: Sequence[AsyncEvent]) -> None:
+        """Store events within a transaction of the caller's, who calls `wake` after it."""
+        event_table.insert(connection, events, self._clock.now())
+        self._inserted.extend({event.function for event in events})
+
+    def wake(self) -> None:
+        """Look at what was inserted since the last call."""
+        while self._inserted:
+            dispatcher = self._dispatchers.get(self._inserted.popleft())
+            if dispatcher is not None:
+                dispatcher.wake()
+
+    async def release_leases(self) -> None:
+        """Make everything run again that was in hand when the last simulator on this store ended.
+
+        Time while no simulator runs makes no event too old: what waits now is tried at least once more.
+        Events of functions that are no longer configured stay; a Notice counts them.
+        """
+        await self._store.write(event_table.release_leases)
+        waiting = await self._store.read(event_table.waiting_by_function)
+        now = self._clock.now()
+        for dispatcher in self._dispatchers.values():
+            dispatcher.started_at = now
+        for function, count in waiting.items():
+            if function not in self._dispatchers:
+                text = f"{count} queued events wait for this function, which is not configured; they are kept"
+                self._feed.publish(Notice(now, "warning", f"functions.{function}", text))
+
+    async def run(self) -> None:
+        """Run events until cancelled; then let those that run finish, and settle them, before it returns.
+
+        How long they may take is for the owner of the environments to say. What was claimed and not begun,
+        or cannot be settled because the store fails, runs after the next start.
+        """
+        async with asyncio.TaskGroup() as group:
+            for function, dispatcher in self._dispatchers.items():
+                group.create_task(dispatcher.run(), name=f"events of {function}")
+            await asyncio.Event().wait()
+
+
+class _Dispatcher:
+    """Runs the events of one function."""
+
+    def __init__(
+        self,
+        function: str,
+        config: EventInvokeConfig,
+        store: Store,
+        clock: Clock,
+        feed: Feed,
+        runner: FunctionRunner,
+        wake_all: Callable[[], None],
+    ) -> None:
+        self.config = config
+        self.started_at: datetime | None = None
+        self._function = function
+        self._store = store
+        self._clock = clock
+        self._feed = feed
+        self._runner = runner
+        self._wake_all = wake_all
+        self._slots = asyncio.Semaphore(max(1, config.concurrency))
+        self._capacity = max(1, config.concurrency) + LOOK_AHEAD
+        self._in_hand = 0
+        self._more_is_due = False
+        self._stopping = False
+        self._trouble: str | None = None  # what was last told of, so that it is told once
+        self._changed = asyncio.Event()
+
+    def wake(self) -> None:
+        """Look at the queue again."""
+        self._changed.set()
+
+    async def run(self) -> None:
+        """Claim and run events until cancelled, then finish those that run."""
+        async with asyncio.TaskGroup() as group:
+            try:
+                while True:
+                    await self._step(group)
+            finally:
+                self._stopping = True
+                while self._in_hand:
+                    self._changed.clear()
+                    await self._changed.wait()
+
+    async def _step(self, group: asyncio.TaskGroup) -> None:
+        """Claim what there is room for; return when it is time to look again."""
+        self._changed.clear()
+        room = self._capacity - self._in_hand
+        next_due = None
+        if room > 0:
+            claiming = partial(event_table.claim, function=self._function, now=self._clock.now(), limit=room)
+            events, next_due = await self._write(claiming)
+            for event in events:
+                self._in_hand += 1
+                group.create_task(self._handle(event))
+            self._more_is_due = len(events) == room
+        if self._more_is_due:
+            next_due = None  # room is the only thing to wait for
+        await self._wait(next_due)
+
+    async def _wait(self, moment: datetime | None) -> None:
+        """Return when woken, or at `moment`."""
+        if moment is None:
+            await self._changed.wait()
+            return
+
+        def ring(_: object) -> None:
+            self._changed.set()
+
+        alarm = asyncio.create_task(self._clock.sleep_until(moment))
+        alarm.add_done_callback(ring)
+        try:
+            await self._changed.wait()
+        finally:
+            alarm.remove_done_callback(ring)
+            alarm.cancel()
+
+    async def _handle(self, event: QueuedEvent) -> None:
+        """Try an event once and settle it."""
+        try:
+            async with self._slots:
+                if self._stopping:
+                    return  # its lease is released at the next start
+                attempt = await self._attempt(event)
+            await self._settle(attempt)
+        except StoreError as error:
+            LOGGER.warning("request %s will run again after the next start: %s", event.request_id, error)
+        finally:
+            self._in_hand -= 1
+            if self._stopping or (self._more_is_due and self._in_hand <= self._capacity - LOOK_AHEAD // 2):
+                self._changed.set()
+
+    async def _attempt(self, event: QueuedEvent) -> Attempt:
+        now = self._clock.now()
+        limits = self.config.limits
+        if self.config.concurrency == 0:
+            return Attempt(event, retry.GiveUp("ZeroReservedConcurrency"))
+        if self.config.recursive_loop == "Terminate" and retry.is_recursive(event.function, event.lineage):
+            self._tell_of_recursion(event)
+            return Attempt(event, retry.GiveUp("RecursiveLoop"))
+        waited_through_a_stop = self.started_at is not None and event.accepted_at < self.started_at
+        if not waited_through_a_stop and (too_old := retry.before_attempt(event.accepted_at, now, limits)):
+            return Attempt(event, too_old)
+        refusal: retry.Refusal = "throttled"
+        try:
+            answer = await self._runner.invoke(self._function, _invocation(event))
+        except (HeadraceError, OSError) as error:
+            self._note_trouble(str(error))
+            refusal, answer = "system_error", None
+        else:
+            self._trouble = None
+        now = self._clock.now()
+        if answer is None or isinstance(answer, Throttled):
+            event = settlement.refused(event)
+            return Attempt(
+                event, retry.after_refusal(refusal, event.refusals, event.accepted_at, now, limits)
+            )
+        event = settlement.answered(event, answer.payload)
+        failed = answer.function_error is not None
+        return Attempt(event, retry.after_answer(failed, event.attempts, event.accepted_at, now, limits))
+
+    async def _settle(self, attempt: Attempt) -> None:
+        sending = settlement.parcels(attempt, self.config, self._clock.now())
+        refusals = await self._write(partial(settlement.settle, attempt=attempt, sending=sending))
+        for fact in settlement.facts(attempt, sending, refusals, self._clock.now()):
+            self._feed.publish(fact)
+        if isinstance(attempt.step, retry.RetryAt):
+            self._changed.set()
+        elif sending:
+            self._wake_all()
+
+    def _tell_of_recursion(self, event: QueuedEvent) -> None:
+        self._feed.publish(
+            RecursionStopped(
+                self._clock.now(),
+                event.function,
+                event.source,
+                f"{retry.RECURSION_LIMIT} invocations in one chain: {' -> '.join(event.lineage)}",
+                f'functions.{event.function}.recursive_loop = "Allow"',
+            )
+        )
+
+    async def _write(self, operation: Callable[[sqlite3.Connection], T]) -> T:
+        """Write until the store takes it, pausing longer each time; raises StoreError only when stopping.
+
+        Meanwhile the result of a run stays in memory: a store that fails makes no event run twice.
+        """
+        pause = timedelta(seconds=1)
+        while True:
+            try:
+                result = await self._store.write(operation)
+            except StoreError as error:
+                if self._stopping:
+                    raise
+                self._note_trouble(f"events are held back and written again until this succeeds: {error}")
+            else:
+                return result
+            await self._clock.sleep_until(self._clock.now() + pause)
+            pause = min(pause * 2, LONGEST_STORE_PAUSE)
+
+    def _note_trouble(self, text: str) -> None:
+        if text != self._trouble:
+            self._trouble = text
+            self._feed.publish(Notice(self._clock.now(), "error", f"functions.{self._function}", text))
+
+
+def _invocation(event: QueuedEvent) -> Invocation:
+    return Invocation(
+        event.request_id,
+        event.payload,
+        source=event.source,
+        attempt=event.attempts + 1,
+        qualifier=event.qualifier,
+        lineage=event.lineage,
+    )

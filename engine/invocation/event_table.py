@@ -1,0 +1,124 @@
+"""The statements on table `event_queue`, as plain functions of the connection inside a transaction."""
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from engine.clock import from_millis, to_millis
+from engine.invocation.event import AsyncEvent
+
+
+@dataclass(frozen=True, slots=True)
+class QueuedEvent:
+    """A row in hand. `response` is the function's answer to the last attempt, None before the first."""
+
+    sequence: int
+    request_id: str
+    function: str
+    qualifier: str | None
+    source: str
+    payload: bytes
+    lineage: tuple[str, ...]
+    accepted_at: datetime
+    attempts: int
+    refusals: int
+    response: bytes | None
+
+
+def insert(connection: sqlite3.Connection, events: Sequence[AsyncEvent], now: datetime) -> None:
+    """Store events that are due at once, in their order."""
+    millis = to_millis(now)
+    connection.executemany(
+        "INSERT INTO event_queue"
+        " (request_id, function, qualifier, source, payload, lineage, accepted_at, due_at)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        [
+            (
+                event.request_id,
+                event.function,
+                event.qualifier,
+                event.source,
+                event.payload,
+                orjson.dumps(event.lineage).decode() if event.lineage else "[]",
+                millis,
+                millis,
+            )
+            for event in events
+        ],
+    )
+
+
+def claim(
+    connection: sqlite3.Connection, function: str, now: datetime, limit: int
+) -> tuple[list[QueuedEvent], datetime | None]:
+    """Lease up to `limit` due events of `function`, oldest first; also say when the next one falls due."""
+    rows = connection.execute(
+        "UPDATE event_queue SET leased = 1 WHERE sequence IN ("
+        "SELECT sequence FROM event_queue WHERE function = ? AND leased = 0 AND due_at <= ?"
+        " ORDER BY due_at, sequence LIMIT ?)"
+        " RETURNING due_at, sequence, request_id, function, qualifier, source, payload, lineage,"
+        " accepted_at, attempts, refusals, response",
+        (function, to_millis(now), limit),
+    ).fetchall()
+    rows.sort(key=lambda row: (row[0], row[1]))
+    next_due = connection.execute(
+        "SELECT min(due_at) FROM event_queue WHERE function = ? AND leased = 0", (function,)
+    ).fetchone()[0]
+    return [_event(row[1:]) for row in rows], None if next_due is None else from_millis(next_due)
+
+
+def remove(connection: sqlite3.Connection, event: QueuedEvent) -> None:
+    """Forget an event that has ended."""
+    connection.execute("DELETE FROM event_queue WHERE sequence = ?", (event.sequence,))
+
+
+def postpone(connection: sqlite3.Connection, event: QueuedEvent, due_at: datetime) -> None:
+    """Give an event back with its counts, to be tried again at `due_at`."""
+    connection.execute(
+        "UPDATE event_queue SET leased = 0, due_at = ?, attempts = ?, refusals = ?, response = ?"
+        " WHERE sequence = ?",
+        (to_millis(due_at), event.attempts, event.refusals, event.response, event.sequence),
+    )
+
+
+def release_leases(connection: sqlite3.Connection) -> None:
+    """Make everything available that a simulator had in hand when it ended."""
+    connection.execute("UPDATE event_queue SET leased = 0 WHERE leased = 1")
+
+
+def waiting_by_function(connection: sqlite3.Connection) -> dict[str, int]:
+    """Return how many events are stored for each function that has any."""
+    return dict(connection.execute("SELECT function, count(*) FROM event_queue GROUP BY function").fetchall())
+
+
+def _event(row: Sequence[Any]) -> QueuedEvent:
+    (
+        sequence,
+        request_id,
+        function,
+        qualifier,
+        source,
+        payload,
+        lineage,
+        accepted_at,
+        attempts,
+        refusals,
+        response,
+    ) = row
+    return QueuedEvent(
+        sequence,
+        request_id,
+        function,
+        qualifier,
+        source,
+        payload,
+        () if lineage == "[]" else tuple(orjson.loads(lineage)),
+        from_millis(accepted_at),
+        attempts,
+        refusals,
+        response,
+    )

@@ -1,0 +1,44 @@
+"""A queue as the destination of asynchronous invocations, or as their dead-letter queue."""
+
+import random
+import sqlite3
+
+from engine.clock import Clock
+from engine.invocation.destination import DestinationMessage, DestinationRefused
+from triggers.sqs.message import MessageAttribute
+from triggers.sqs.queue import MESSAGE_BYTES, Queue
+
+
+class QueueDestination:
+    """Sends records and dead letters to a queue, as Lambda does."""
+
+    def __init__(self, queue: Queue, clock: Clock, chance: random.Random) -> None:
+        self.arn = queue.arn
+        self._queue = queue
+        self._clock = clock
+        self._chance = chance
+
+    def send(self, connection: sqlite3.Connection, message: DestinationMessage) -> None:
+        """Store the message. Refuses one that is larger than a queue takes."""
+        size = len(message.body) + sum(
+            len(name) + len(attribute.data_type) + len(attribute.value.encode())
+            for name, attribute in message.attributes.items()
+        )
+        if size > MESSAGE_BYTES:
+            raise DestinationRefused(
+                f"the message of {size} bytes is larger than a queue takes ({MESSAGE_BYTES})"
+            )
+        self._queue.send_in(
+            connection,
+            message.body.decode(),
+            {
+                name: MessageAttribute(attribute.data_type, attribute.value)
+                for name, attribute in message.attributes.items()
+            },
+            {"AWSTraceHeader": self._trace_header()},
+        )
+
+    def _trace_header(self) -> str:
+        seconds = int(self._clock.now().timestamp())
+        root, parent = self._chance.getrandbits(96), self._chance.getrandbits(64)
+        return f"Root=1-{seconds:08x}-{root:024x};Parent={parent:016x};Sampled=0"
