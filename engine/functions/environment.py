@@ -1,0 +1,307 @@
+"""One execution environment: a runtime process, its TMPDIR and its log stream.
+
+The process may come and go (after a timeout or a crash the next invocation starts another), the rest stays.
+Source: Lambda developer guide, "Understanding the Lambda execution environment lifecycle".
+"""
+
+import asyncio
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import orjson
+
+from engine.arn import Account
+from engine.clock import Clock, iso_millis, to_millis
+from engine.errors import CodeError
+from engine.feed import EnvironmentStarted, EnvironmentStopped, Feed, InvocationFinished, InvocationStarted
+from engine.functions import faults
+from engine.functions.definition import FunctionDefinition
+from engine.functions.faults import Fault
+from engine.functions.invocation import Invocation, InvocationResult
+from engine.functions.log_lines import JsonLines, Phase, Report, TextLines
+from engine.functions.logs import LogStream
+from engine.functions.package import is_executable
+from engine.functions.process_tree import MEGABYTE, memory_bytes
+from engine.functions.runtime import Exited, NotStarted, OutOfMemory, Runtime, Signal, TimedOut
+from engine.functions.runtime_api import Answered, Failed, Ready
+from engine.functions.tracing import trace_header
+from engine.functions.variables import runtime_variables
+
+INIT_SECONDS = 10.0
+MEMORY_AGE_SECONDS = 0.05  # an older figure for Max Memory Used is taken again
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What all environments of a simulator share. `logs` is None when no log files are kept."""
+
+    clock: Clock
+    feed: Feed
+    account: Account
+    endpoint: Callable[[], str | None]
+    logs: Path | None
+    unpacked: Path
+    temporary: Path
+    stop_grace_seconds: float
+
+
+class Environment:
+    """Runs one invocation at a time. After `stop()` it must not be used again."""
+
+    def __init__(self, function: FunctionDefinition, surroundings: Surroundings) -> None:
+        self.function = function
+        self.retired = False  # its code is no longer the function's
+        self._around = surroundings
+        self._clock = surroundings.clock
+        self._log = LogStream(function.name, surroundings.logs, surroundings.clock, surroundings.feed)
+        self.name = self._log.environment
+        self._lines = JsonLines() if function.log_format == "JSON" else TextLines()
+        self._runtime = Runtime(surroundings.clock, self._log.write)
+        self._temporary = surroundings.temporary / self.name
+        self._folder: Path | None = None
+        self._fresh = True
+        self._memory_mb = 0
+        self._memory_taken_at = float("-inf")
+
+    async def invoke(self, invocation: Invocation, root: str) -> InvocationResult:
+        """Run one invocation to its end, whatever that is. `root` is its trace id.
+
+        Cancelled, it kills the runtime process; the environment can be used again.
+        """
+        cold_start, self._fresh = self._fresh, False
+        try:
+            self._log.begin()
+            init_ms = await self._first_init() if cold_start else None
+            return await self._invoke(invocation, root, init_ms, cold_start)
+        except BaseException:
+            self._runtime.kill()
+            raise
+
+    async def stop(self, reason: str) -> None:
+        """End the process, SIGTERM first, and remove what the environment had. `reason` is told to the feed."""
+        await self._runtime.stop(self._around.stop_grace_seconds)
+        self._log.close()
+        shutil.rmtree(self._temporary, ignore_errors=True)
+        self._around.feed.publish(
+            EnvironmentStopped(self._clock.now(), self.function.name, self.name, reason)
+        )
+
+    def check_memory(self) -> None:
+        """Measure the process tree that is at work; end it when it takes more than the function's memory."""
+        if self._runtime.pid is None:
+            return
+        limit = self.function.memory_mb * MEGABYTE
+        taken = memory_bytes(self._runtime.pid, limit)
+        self._memory_taken_at = self._clock.stopwatch()
+        if taken > limit and self._runtime.awaited:
+            self._runtime.signal(OutOfMemory())
+        self._memory_mb = max(self._memory_mb, min(round(taken / MEGABYTE), self.function.memory_mb))
+
+    async def _first_init(self) -> float | None:
+        """Initialise a new environment; return how many milliseconds it took, None when it failed."""
+        await self._runtime.open()
+        self._temporary.mkdir(parents=True)
+        try:
+            package = self.function.package
+            self._folder = (
+                await asyncio.to_thread(package.folder, self._around.unpacked)
+                if package.zipped
+                else package.path
+            )
+        except CodeError as error:
+            self._log.write([str(error).encode()])
+        watch = self._clock.stopwatch()
+        signal = await self._init("init", watch + INIT_SECONDS)
+        return (self._clock.stopwatch() - watch) * 1000 if isinstance(signal, Ready) else None
+
+    async def _init(self, phase: Phase, deadline: float) -> Signal:
+        """Start a runtime process and wait until it asks for an event. When that fails, it is gone afterwards."""
+        watch = self._clock.stopwatch()
+        now = self._clock.now()
+        self._log.write(
+            [
+                self._lines.init_start(
+                    iso_millis(now), self.function.runtime_version, self._around.account.region
+                )
+            ]
+        )
+        try:
+            self._start_process()
+        except OSError as error:
+            signal: Signal = NotStarted(f"fork/exec {error.filename}: {error.strerror}")
+        else:
+            if phase == "init":
+                pid = self._runtime.pid or 0
+                self._around.feed.publish(EnvironmentStarted(now, self.function.name, self.name, pid))
+            signal = await self._runtime.next_signal(deadline)
+        if not isinstance(signal, Ready):
+            self._runtime.kill()
+            fault = self._fault("", signal)
+            init_ms = (self._clock.stopwatch() - watch) * 1000
+            error_type = fault.error_type if fault.status == "error" else None
+            now = self._clock.now()
+            self._log.write(
+                self._lines.init_report(iso_millis(now), init_ms, phase, fault.status or "error", error_type)
+            )
+        return signal
+
+    def _start_process(self) -> None:
+        function, folder = self.function, self._folder
+        if folder is None:
+            raise FileNotFoundError(2, "No such file or directory", str(function.package.path))
+        if function.program is None and function.python is None and not is_executable(folder / "bootstrap"):
+            raise PermissionError(13, "no executable file", str(folder / "bootstrap"))
+        variables = runtime_variables(
+            function,
+            os.environ,
+            region=self._around.account.region,
+            folder=folder,
+            temporary=self._temporary,
+            api=self._runtime.address,
+            log_group=self._log.group,
+            log_stream=self._log.name,
+            endpoint=self._around.endpoint(),
+        )
+        self._runtime.start(function.command(folder, os.getpid()), folder, variables)
+
+    async def _invoke(
+        self, invocation: Invocation, root: str, init_ms: float | None, cold_start: bool
+    ) -> InvocationResult:
+        started, watch = self._clock.now(), self._clock.stopwatch()
+        deadline = watch + self.function.timeout
+        signal: Signal = Ready()
+        if self._runtime.pid is None:
+            signal = await self._init("invoke", deadline)
+        self._log.write([self._lines.start(iso_millis(started), invocation.request_id)])
+        self._around.feed.publish(
+            InvocationStarted(
+                started,
+                self.function.name,
+                invocation.request_id,
+                invocation.source,
+                invocation.attempt,
+                self.name,
+                cold_start,
+            )
+        )
+        if isinstance(signal, Ready):
+            signal = await self._run(invocation, root, deadline)
+        duration_ms = (self._clock.stopwatch() - watch) * 1000
+        fault = None if isinstance(signal, Answered) else self._fault(invocation.request_id, signal)
+        if fault is not None and fault.status is not None:
+            self._runtime.kill()
+        elif self._clock.stopwatch() - self._memory_taken_at > MEMORY_AGE_SECONDS:
+            self.check_memory()
+        payload = signal.payload if isinstance(signal, Answered) else b"" if fault is None else fault.payload
+        return self._conclude(invocation, payload, fault, started, duration_ms, init_ms)
+
+    async def _run(self, invocation: Invocation, root: str, deadline: float) -> Signal:
+        """Hand the event out and wait for what comes of it."""
+        while True:
+            self._offer(invocation, root, deadline)
+            signal = await self._runtime.next_signal(deadline)
+            while isinstance(signal, Ready):
+                signal = await self._runtime.next_signal(deadline)
+            if not isinstance(signal, Exited) or self._runtime.handed_out:
+                return signal
+            # The process ended after its last answer and has not seen this event.
+            signal = await self._init("invoke", deadline)
+            if not isinstance(signal, Ready):
+                return signal
+
+    def _offer(self, invocation: Invocation, root: str, deadline: float) -> None:
+        name = self.function.name
+        remaining = timedelta(seconds=deadline - self._clock.stopwatch())
+        head = (
+            f"Lambda-Runtime-Deadline-Ms: {to_millis(self._clock.real_now() + remaining)}\r\n"
+            "Lambda-Runtime-Invoked-Function-Arn: "
+            f"{self._around.account.function(name, invocation.qualifier)}\r\n"
+            f"Lambda-Runtime-Trace-Id: {trace_header(root, (*invocation.lineage, name))}\r\n"
+        )
+        if invocation.client_context is not None:
+            head += f"Lambda-Runtime-Client-Context: {_one_line(invocation.client_context)}\r\n"
+        self._runtime.offer(invocation.request_id, head.encode(), invocation.payload)
+
+    def _fault(self, request_id: str, signal: Signal) -> Fault:
+        match signal:
+            case Failed(payload, error_type, in_init):
+                return faults.reported_by_runtime(payload, error_type, "error" if in_init else None)
+            case Exited(returncode):
+                return faults.exited(request_id, returncode)
+            case TimedOut():
+                return faults.timed_out(request_id, self.function.timeout)
+            case OutOfMemory():
+                return faults.out_of_memory(request_id)
+            case NotStarted(reason):
+                return faults.not_started(request_id, reason)
+            case _:
+                return faults.response_too_large()
+
+    def _conclude(
+        self,
+        invocation: Invocation,
+        payload: bytes,
+        fault: Fault | None,
+        started: datetime,
+        duration_ms: float,
+        init_ms: float | None,
+    ) -> InvocationResult:
+        now = self._clock.now()
+        report = Report(
+            invocation.request_id,
+            duration_ms,
+            self.function.memory_mb,
+            self._memory_mb,
+            init_ms,
+            None if fault is None else fault.status,
+            fault.error_type if fault is not None and fault.status == "error" else None,
+        )
+        self._log.write(self._lines.end(iso_millis(now), report))
+        result = InvocationResult(
+            payload=payload,
+            function_error=None if fault is None else "Unhandled",
+            error_type=None if fault is None else fault.error_type,
+            error_message=None if fault is None else fault.message,
+            log_tail=self._log.tail(),
+            duration_ms=duration_ms,
+            billed_ms=report.billed_ms,
+            memory_used_mb=self._memory_mb,
+            init_ms=init_ms,
+            environment=self.name,
+        )
+        self._around.feed.publish(
+            InvocationFinished(
+                time=now,
+                function=self.function.name,
+                request_id=invocation.request_id,
+                source=invocation.source,
+                attempt=invocation.attempt,
+                environment=self.name,
+                started=started,
+                duration_ms=duration_ms,
+                billed_ms=result.billed_ms,
+                memory_used_mb=result.memory_used_mb,
+                init_ms=init_ms,
+                function_error=result.function_error,
+                error_type=result.error_type,
+                error_message=result.error_message,
+                event=invocation.payload,
+                payload=payload,
+            )
+        )
+        return result
+
+
+def _one_line(client_context: str) -> str:
+    """Return the JSON text as it may stand in a header; what is not JSON is left for the runtime to refuse."""
+    if client_context.isascii() and client_context.isprintable():
+        return client_context
+    try:
+        value = orjson.loads(client_context)
+    except orjson.JSONDecodeError:
+        return "".join(character for character in client_context if character.isprintable())
+    return orjson.dumps(value).decode()

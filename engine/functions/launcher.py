@@ -1,0 +1,120 @@
+"""Starts the runtime of an execution environment; run as a program by the child's own interpreter.
+
+    launcher.py PARENT python HIDDEN HANDLER      awslambdaric, or python_runtime.py beside this file where that is missing
+    launcher.py PARENT exec PROGRAM [ARGUMENT...] any other runtime
+
+PARENT is the simulator's process id (0 to be tied to none), HIDDEN the folder its own packages are imported from. Nothing but the standard library is
+needed, by Python 3.9 or later.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+
+TYPE_CHECKING = False  # typing takes time to import
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from importlib.machinery import ModuleSpec, SourceFileLoader
+
+HIDDEN_PACKAGES = frozenset(("engine", "triggers", "headrace"))
+FRESH_SECONDS = 2
+
+
+def die_with(parent: int) -> None:
+    """Have this process killed when the simulator ends, in whatever way it does (Linux)."""
+    if sys.platform == "linux":
+        # ctypes itself takes 5 ms to import, a tenth of a cold start; this is the part of it that is needed.
+        import _ctypes
+
+        prctl = _ctypes.dlsym(_ctypes.dlopen(None, 0), "prctl")
+        _ctypes.call_function(prctl, (1, int(signal.SIGKILL)))  # PR_SET_PDEATHSIG
+    if os.getppid() != parent:  # it ended before it could be tied to
+        os._exit(1)
+
+
+class HidingFinder:
+    """Keeps the simulator's own packages out of a handler's sight, which may have modules of the same names."""
+
+    def __init__(self, folder: str) -> None:
+        self._folder = os.path.realpath(folder)
+
+    def find_spec(self, name: str, path: object = None, target: object = None) -> ModuleSpec | None:
+        if path is not None or name not in HIDDEN_PACKAGES:
+            return None
+        from importlib.machinery import PathFinder
+
+        visible = [entry for entry in sys.path if os.path.realpath(entry or ".") != self._folder]
+        spec = PathFinder.find_spec(name, visible, target)
+        if spec is None:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+        return spec
+
+
+def forget_fresh_bytecode() -> None:
+    """Do not cache the bytecode of a source that is younger than two seconds.
+
+    Python recognises a stale cache by the source's size and its age in whole seconds; a handler that is edited twice within
+    one second would otherwise run as it was before the second edit.
+    """
+    import time
+    from importlib.machinery import SourceFileLoader
+
+    write = SourceFileLoader.set_data
+
+    def set_data(self: SourceFileLoader, path: str, data: bytes, **options: int) -> None:
+        try:
+            fresh = time.time() - os.stat(self.path).st_mtime < FRESH_SECONDS  # noqa: TID251 - compared with a file's own time
+        except OSError:
+            return
+        if not fresh:
+            write(self, path, data, **options)
+
+    SourceFileLoader.set_data = set_data
+
+
+def run_python(hidden: str, handler: str) -> None:
+    """Run the handler's module under a runtime client; returns only with the process."""
+    del sys.path[0]  # this file's own folder
+    main = awslambdaric_main() or python_runtime_main()
+    # Only now, so that a module of the package cannot take the place of one of the client's.
+    sys.path.insert(0, os.environ["LAMBDA_TASK_ROOT"])
+    sys.meta_path.insert(0, HidingFinder(hidden))
+    forget_fresh_bytecode()
+    sys.argv = ["bootstrap.py", handler]
+    main(sys.argv)
+
+
+def awslambdaric_main() -> Callable[[list[str]], None] | None:
+    """Return the entry point of AWS's own client, None where it or its compiled part is missing."""
+    try:
+        import runtime_client  # noqa: F401
+        from awslambdaric.__main__ import main
+    except ImportError:
+        return None
+    return main
+
+
+def python_runtime_main() -> Callable[[list[str]], None]:
+    """Return the entry point of the client beside this file."""
+    from importlib.util import module_from_spec, spec_from_file_location
+
+    path = os.path.join(os.path.dirname(os.path.realpath(__file__)), "python_runtime.py")
+    spec = spec_from_file_location("python_runtime", path)
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.main
+
+
+if __name__ == "__main__":
+    if sys.argv[1] != "0":
+        die_with(int(sys.argv[1]))
+    if sys.argv[2] == "python":
+        run_python(*sys.argv[3:5])
+    else:
+        try:
+            os.execvp(sys.argv[3], sys.argv[3:])
+        except OSError as error:
+            print(f"{sys.argv[3]}: {error.strerror}", file=sys.stderr)
+            sys.exit(127)

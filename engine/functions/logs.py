@@ -1,0 +1,89 @@
+"""Log streams: one file per execution environment, below `logs` in the state folder, named as in CloudWatch Logs.
+
+A line of the file is one log event: its moment (`2026-01-02T03:04:05.678Z`), a space, and its text as UTF-8. Nothing that goes
+wrong with the file reaches the invocation: the log is told about once and the function goes on.
+"""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from secrets import token_hex
+
+from engine.clock import Clock, iso_millis
+from engine.feed import Feed, LogLine, Notice
+
+TAIL_BYTES = 4096  # what LogType Tail returns
+
+
+class LogStream:
+    """The log of one environment, and the tail of what it wrote during the present invocation."""
+
+    def __init__(self, function: str, logs: Path | None, clock: Clock, feed: Feed) -> None:
+        """`logs` is the folder of all logs; without one, only the feed and the tail get the events."""
+        self.environment = token_hex(16)
+        self.name = f"{clock.now():%Y/%m/%d}/[$LATEST]{self.environment}"
+        self.group = f"/aws/lambda/{function}"
+        self._function = function
+        self._path = None if logs is None else log_file(logs, self.group, self.name)
+        self._clock = clock
+        self._feed = feed
+        self._file: int | None = None
+        self._tail: list[bytes] = []
+        self._tail_bytes = 0
+
+    def begin(self) -> None:
+        """Start the tail of a new invocation."""
+        self._tail.clear()
+        self._tail_bytes = 0
+
+    def write(self, events: Sequence[bytes]) -> None:
+        """Append events, none of which holds a line feed."""
+        now = self._clock.now()
+        events = [event if event.isascii() else _valid(event) for event in events]
+        self._keep_tail(events)
+        if self._path is not None:
+            stamp = iso_millis(now).encode() + b" "
+            self._append(b"".join(b"%b%b\n" % (stamp, event) for event in events))
+        if self._feed.wants_log_lines:
+            for event in events:
+                self._feed.publish(LogLine(now, self._function, self.environment, event.decode()))
+
+    def tail(self) -> bytes:
+        """Return the last 4 KB written since `begin()`."""
+        return b"".join(self._tail)[-TAIL_BYTES:]
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+
+    def _keep_tail(self, events: Sequence[bytes]) -> None:
+        for event in events:
+            self._tail += (event, b"\n")
+            self._tail_bytes += len(event) + 1
+        if self._tail_bytes > 16 * TAIL_BYTES:
+            self._tail[:] = [self.tail()]
+            self._tail_bytes = len(self._tail[0])
+
+    def _append(self, text: bytes) -> None:
+        assert self._path is not None
+        try:
+            if self._file is None:
+                self._path.parent.mkdir(parents=True, exist_ok=True)
+                self._file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+            os.write(self._file, text)
+        except OSError as error:
+            text_of = f"its log is no longer written to {self._path}: {error.strerror}"
+            self._path = None
+            self.close()
+            self._feed.publish(Notice(self._clock.now(), "warning", f"functions.{self._function}", text_of))
+
+
+def log_file(logs: Path, group: str, stream: str) -> Path:
+    """Return the file of a log stream below the folder of all logs."""
+    return logs / group.lstrip("/") / f"{stream}.log"
+
+
+def _valid(event: bytes) -> bytes:
+    return event.decode("utf-8", "replace").encode()

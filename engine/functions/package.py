@@ -1,0 +1,118 @@
+"""A function's code: a folder, used as it is, or a .zip file, unpacked once for each content it has.
+
+Source: Lambda developer guide, "Working with .zip file archives for Python Lambda functions".
+"""
+
+import hashlib
+import os
+import shutil
+import stat
+import tempfile
+import zipfile
+from pathlib import Path, PurePosixPath
+
+from engine.errors import CodeError
+
+UNPACKED_LIMIT_BYTES = 250 * 1024 * 1024
+MODULE_SUFFIXES = (".py", "/__init__.py", ".so", ".pyd", ".pyc")
+
+
+class Package:
+    """The code of one function. `path` is what is watched for changes: the folder, or the .zip file."""
+
+    def __init__(self, function: str, path: Path) -> None:
+        """Raises CodeError when there is neither a folder nor a .zip file (a .py file stands for its folder)."""
+        self._function = function
+        if path.is_file() and path.suffix == ".py":
+            path = path.parent
+        self.path = path.absolute()
+        if path.is_dir():
+            self.zipped = False
+        elif zipfile.is_zipfile(path):
+            self.zipped = True
+        elif path.exists():
+            raise CodeError(function, f"code: {path} is neither a folder nor a .zip file")
+        else:
+            raise CodeError(
+                function, f"code: {path} does not exist; paths are relative to the configuration file"
+            )
+
+    def module_names(self, module: str) -> tuple[str, ...]:
+        """Return the files below the package that a handler's module part may stand for."""
+        stem = module.replace(".", "/")
+        return tuple(f"{stem}{suffix}" for suffix in MODULE_SUFFIXES)
+
+    def holds(self, *names: str) -> bool:
+        """Say whether the package has a file by one of these names, which are relative to its root."""
+        if not self.zipped:
+            return any((self.path / name).is_file() for name in names)
+        with zipfile.ZipFile(self.path) as archive:
+            return not set(names).isdisjoint(archive.namelist())
+
+    def folder(self, unpacked: Path) -> Path:
+        """Return the folder to run from. A .zip file is unpacked below `unpacked` unless its content is there.
+
+        Takes a while for a large .zip file. Raises CodeError when it is damaged, too large, or has a path that
+        leads out of it; then nothing of it is left behind.
+        """
+        if not self.zipped:
+            return self.path
+        try:
+            digest = _digest(self.path)
+            target = unpacked / digest[:32]
+            if not target.is_dir():
+                unpacked.mkdir(parents=True, exist_ok=True)
+                self._unpack(target)
+        except (OSError, zipfile.BadZipFile) as error:
+            raise CodeError(self._function, f"code: {self.path} cannot be unpacked: {error}") from error
+        return target
+
+    def _unpack(self, target: Path) -> None:
+        temporary = Path(tempfile.mkdtemp(prefix=".unpacking-", dir=target.parent))
+        try:
+            with zipfile.ZipFile(self.path) as archive:
+                members = archive.infolist()
+                for member in members:
+                    self._refuse_escape(member)
+                if sum(member.file_size for member in members) > UNPACKED_LIMIT_BYTES:
+                    raise CodeError(self._function, f"code: {self.path} has more than 250 MB unpacked")
+                for member in members:
+                    _extract(archive, member, temporary)
+            temporary.chmod(0o755)
+            try:
+                temporary.rename(target)
+            except OSError:
+                if not target.is_dir():  # otherwise somebody else has just unpacked the same content
+                    raise
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+    def _refuse_escape(self, member: zipfile.ZipInfo) -> None:
+        name = PurePosixPath(member.filename.replace("\\", "/"))
+        drive = len(name.parts) > 0 and name.parts[0].endswith(":")
+        if name.is_absolute() or drive or ".." in name.parts:
+            raise CodeError(
+                self._function, f"code: {self.path} has a path that leads out of it: {member.filename}"
+            )
+        if stat.S_ISLNK(member.external_attr >> 16):
+            raise CodeError(
+                self._function,
+                f"code: {self.path} has a symbolic link, {member.filename}: zip the file it stands for (zip without -y)",
+            )
+
+
+def _extract(archive: zipfile.ZipFile, member: zipfile.ZipInfo, folder: Path) -> None:
+    extracted = Path(archive.extract(member, folder))
+    if not member.is_dir():
+        executable = (member.external_attr >> 16) & 0o111
+        extracted.chmod(0o644 | executable)
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def is_executable(path: Path) -> bool:
+    """Say whether `path` is a file that may be run."""
+    return path.is_file() and os.access(path, os.X_OK)

@@ -1,0 +1,256 @@
+"""All execution environments: which one takes an invocation, when a new one is made, when one has to go.
+
+Source: Lambda developer guide, "Understanding Lambda function scaling".
+"""
+
+import asyncio
+import os
+import shutil
+import tempfile
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from secrets import token_hex
+from typing import Self
+
+import psutil
+
+from engine.arn import Account
+from engine.clock import Clock, Timer, to_millis
+from engine.errors import ResourceNotFound
+from engine.feed import Feed
+from engine.functions.definition import FunctionDefinition
+from engine.functions.environment import Environment, Surroundings
+from engine.functions.invocation import Invocation, InvocationResult, Throttled
+from engine.functions.tracing import trace_root
+
+MEMORY_CHECK_SECONDS = 0.05
+IDLE_TOLERANCE_SECONDS = 0.001  # a timer may come a hair early
+FOLDER_PREFIX = "headrace-"
+STOP_GRACE = timedelta(milliseconds=500)
+MAX_ENVIRONMENTS = 10
+
+RESERVED_LIMIT_REACHED = "ReservedFunctionConcurrentInvocationLimitExceeded"
+
+
+@dataclass(slots=True)
+class _Function:
+    """One function's environments; `idle` has the most recently used one last."""
+
+    definition: FunctionDefinition
+    idle: list[Environment] = field(default_factory=list)
+    running: int = 0
+
+
+@dataclass(slots=True, eq=False)
+class _Waiter:
+    """An invocation that waits its turn. It gets an environment, or None: room to make one."""
+
+    function: _Function
+    turn: asyncio.Future[Environment | None]
+
+
+class Functions:
+    """Runs functions by name. Enter it before use; leaving it ends every environment."""
+
+    def __init__(
+        self,
+        definitions: Iterable[FunctionDefinition],
+        *,
+        clock: Clock,
+        feed: Feed,
+        account: Account | None = None,
+        state: Path | None = None,
+        endpoint: Callable[[], str | None] = lambda: None,
+        max_environments: int = MAX_ENVIRONMENTS,
+        stop_grace: timedelta = STOP_GRACE,
+    ) -> None:
+        """`state` is the state folder, for logs and unpacked code; without one, both end with the simulator.
+
+        `endpoint` gives the URL that a handler's AWS clients use; it is asked whenever a process is started.
+        """
+        self._functions = {definition.name: _Function(definition) for definition in definitions}
+        self._clock = clock
+        self._temporary = Path(tempfile.gettempdir()) / f"{FOLDER_PREFIX}{os.getpid()}-{token_hex(4)}"
+        self._around = Surroundings(
+            clock=clock,
+            feed=feed,
+            account=account or Account(),
+            endpoint=endpoint,
+            logs=None if state is None else state / "logs",
+            unpacked=(self._temporary if state is None else state) / "code",
+            temporary=self._temporary,
+            stop_grace_seconds=stop_grace.total_seconds(),
+        )
+        self._alive: set[Environment] = set()
+        self._working: set[Environment] = set()
+        self._idle_since: dict[Environment, datetime] = {}  # least recently used first
+        self._waiting: deque[_Waiter] = deque()
+        self._lineages: dict[str, tuple[str, ...]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._memory_timer: Timer | None = None
+        self._idle_timer: asyncio.TimerHandle | None = None
+        self._room = max_environments
+        self._closed = False
+
+    async def __aenter__(self) -> Self:
+        remove_leftovers()
+        self._temporary.mkdir(mode=0o700)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._closed = True
+        for timer in (self._idle_timer, self._memory_timer):
+            if timer is not None:
+                timer.cancel()
+        for environment in tuple(self._alive):
+            self._stop_later(environment, "shutdown")
+        with self._clock.outside():
+            await asyncio.gather(*self._tasks)
+        await asyncio.to_thread(shutil.rmtree, self._temporary, ignore_errors=True)
+
+    async def invoke(self, function: str, invocation: Invocation) -> InvocationResult | Throttled:
+        """Run one attempt to its end. Over the reserved concurrency it is throttled at once.
+
+        When there are `max_environments` at work, it waits its turn. Raises ResourceNotFound when no function
+        goes by this name.
+        """
+        state = self._functions.get(function)
+        if state is None:
+            arn = self._around.account.function(function, invocation.qualifier or "$LATEST")
+            raise ResourceNotFound("Function", arn)
+        limit = state.definition.reserved_concurrency
+        if limit is not None and state.running >= limit:
+            return Throttled(RESERVED_LIMIT_REACHED)
+        root = trace_root(to_millis(self._clock.now()) // 1000)
+        self._lineages[root] = (*invocation.lineage, function)
+        state.running += 1
+        try:
+            with self._clock.outside():
+                environment = state.idle.pop() if state.idle else await self._obtain(state)
+                self._idle_since.pop(environment, None)
+                self._working.add(environment)
+                if self._memory_timer is None:
+                    self._memory_timer = self._clock.after_real(MEMORY_CHECK_SECONDS, self._check_memory)
+                try:
+                    return await environment.invoke(invocation, root)
+                finally:
+                    self._working.remove(environment)
+                    if not self._working:
+                        self._memory_timer.cancel()
+                        self._memory_timer = None
+                    self._release(state, environment)
+        finally:
+            state.running -= 1
+            del self._lineages[root]
+
+    def lineage_of(self, root: str) -> tuple[str, ...] | None:
+        """Return the functions that led to a running invocation, itself last; None for an unknown trace id."""
+        return self._lineages.get(root)
+
+    def retire(self, function: str) -> None:
+        """Let the function's next invocations run in new environments. Those at work finish first."""
+        state = self._functions[function]
+        for environment in self._alive:
+            if environment.function is state.definition:
+                environment.retired = True
+        for environment in tuple(state.idle):
+            self._stop_later(environment, "code change")
+
+    async def _obtain(self, state: _Function) -> Environment:
+        """Return an environment once there may be one; an idle one of another function makes room."""
+        if self._room:
+            self._room -= 1
+            return self._new_environment(state)
+        if self._idle_since:
+            self._stop_later(next(iter(self._idle_since)), "room for another function")
+        waiter = _Waiter(state, asyncio.get_running_loop().create_future())
+        self._waiting.append(waiter)
+        try:
+            environment = await waiter.turn
+        except asyncio.CancelledError:
+            if waiter in self._waiting:
+                self._waiting.remove(waiter)
+            elif (given := waiter.turn.result()) is not None:
+                self._release(state, given)
+            else:
+                self._give_room()
+            raise
+        return self._new_environment(state) if environment is None else environment
+
+    def _new_environment(self, state: _Function) -> Environment:
+        environment = Environment(state.definition, self._around)
+        self._alive.add(environment)
+        return environment
+
+    def _release(self, state: _Function, environment: Environment) -> None:
+        """Pass an environment on, when it is still good, to who has waited longest."""
+        if self._closed:
+            return  # whoever closes stops it
+        if environment.retired:
+            self._stop_later(environment, "code change")
+        elif not self._waiting:
+            state.idle.append(environment)
+            self._idle_since[environment] = self._clock.now()
+            self._watch_idle(environment)
+        elif self._waiting[0].function is state:
+            self._waiting.popleft().turn.set_result(environment)
+        else:
+            self._stop_later(environment, "room for another function")
+
+    def _give_room(self) -> None:
+        """Let who has waited longest make an environment."""
+        if self._waiting:
+            self._waiting.popleft().turn.set_result(None)
+        else:
+            self._room += 1
+
+    def _stop_later(self, environment: Environment, reason: str) -> None:
+        """Take an environment out of use now, and end it in a task of its own; then there is room again."""
+        if self._idle_since.pop(environment, None) is not None:
+            self._functions[environment.function.name].idle.remove(environment)
+        self._alive.discard(environment)
+        task = asyncio.get_running_loop().create_task(self._stop(environment, reason))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _stop(self, environment: Environment, reason: str) -> None:
+        with self._clock.outside():
+            await environment.stop(reason)
+        self._give_room()
+
+    def _check_memory(self) -> None:
+        self._memory_timer = self._clock.after_real(MEMORY_CHECK_SECONDS, self._check_memory)
+        for environment in tuple(self._working):
+            environment.check_memory()
+
+    def _watch_idle(self, environment: Environment) -> None:
+        """See to it that the environment is looked at when it has been idle for as long as it may."""
+        loop, idle_timeout = asyncio.get_running_loop(), environment.function.idle_timeout
+        if self._idle_timer is None or self._idle_timer.when() > loop.time() + idle_timeout:
+            if self._idle_timer is not None:
+                self._idle_timer.cancel()
+            self._idle_timer = loop.call_later(idle_timeout, self._reclaim_idle)
+
+    def _reclaim_idle(self) -> None:
+        self._idle_timer = None
+        now = self._clock.now()
+        for environment, since in tuple(self._idle_since.items()):
+            if (now - since).total_seconds() >= environment.function.idle_timeout - IDLE_TOLERANCE_SECONDS:
+                self._stop_later(environment, "idle")
+        if self._idle_since:
+            soonest = min(
+                environment.function.idle_timeout - (now - since).total_seconds()
+                for environment, since in self._idle_since.items()
+            )
+            self._idle_timer = asyncio.get_running_loop().call_later(max(0.0, soonest), self._reclaim_idle)
+
+
+def remove_leftovers() -> None:
+    """Remove the temporary folders of simulators that were killed."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{FOLDER_PREFIX}*-*"):
+        pid = folder.name.removeprefix(FOLDER_PREFIX).split("-")[0]
+        if pid.isdigit() and not psutil.pid_exists(int(pid)):
+            shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,97 @@
+"""One child process in a session of its own: started, watched, and killed together with all that it started.
+
+The exit is noticed by the loop itself through a pidfd; where the system has none, by a thread that waits.
+"""
+
+import asyncio
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from engine.functions.process_tree import descendants
+
+HAS_PIDFD = sys.platform == "linux" and hasattr(os, "pidfd_open")
+
+
+class ChildProcess:
+    """A running child. `on_exit` is called once, on the loop, with it and its return code, negative for a signal.
+
+    By then every process of its session's group has been sent SIGKILL, the child has been reaped, and `gone` is set.
+    """
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        *,
+        folder: Path,
+        variables: Mapping[str, str],
+        output: int,
+        on_exit: "Callable[[ChildProcess, int], None]",
+    ) -> None:
+        """Start `command`; it writes to the file descriptor `output`, and reads nothing.
+
+        Raises OSError when it cannot be started. Call on the thread that lives longest: on Linux the child
+        is told to die with the thread that started it.
+        """
+        self._popen = subprocess.Popen(
+            command,
+            cwd=folder,
+            env=variables,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+        self.pid = self._popen.pid
+        self.gone = asyncio.Event()
+        self._on_exit = on_exit
+        self._loop = asyncio.get_running_loop()
+        self._pidfd: int | None = None
+        self._watch()
+
+    def terminate(self) -> None:
+        """Ask the child itself to end."""
+        if not self.gone.is_set():
+            self._popen.terminate()
+
+    def kill(self) -> None:
+        """End the child and everything it started that still belongs to it; `on_exit` follows."""
+        if not self.gone.is_set():
+            strays = descendants(self.pid)
+            self._kill_group()
+            for pid in strays:
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.kill(pid, signal.SIGKILL)
+
+    def _kill_group(self) -> None:
+        # Until the child is reaped its number cannot belong to anybody else.
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, signal.SIGKILL)
+
+    def _watch(self) -> None:
+        if HAS_PIDFD:
+            self._pidfd = os.pidfd_open(self.pid)
+            self._loop.add_reader(self._pidfd, self._ended)
+        else:
+            threading.Thread(target=self._wait_in_thread, name=f"wait-{self.pid}", daemon=True).start()
+
+    def _wait_in_thread(self) -> None:
+        os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)
+        with contextlib.suppress(RuntimeError):  # the loop is closed: the program is ending
+            self._loop.call_soon_threadsafe(self._ended)
+
+    def _ended(self) -> None:
+        if self._pidfd is not None:
+            self._loop.remove_reader(self._pidfd)
+            os.close(self._pidfd)
+            self._pidfd = None
+        self._kill_group()
+        returncode = self._popen.wait()
+        # What the child sent before it ended may be in the same round of the loop: that comes first.
+        self._loop.call_soon(self._on_exit, self, returncode)
+        self.gone.set()

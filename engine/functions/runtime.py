@@ -1,0 +1,156 @@
+"""The runtime process of an execution environment with all that talks to it: its API, its output, its exit.
+
+Whatever the process does arrives as a signal, one at a time, in the order it happened.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.clock import Clock
+from engine.functions.output import OutputPipe
+from engine.functions.process import ChildProcess
+from engine.functions.runtime_api import Answered, Failed, Ready, RuntimeApi, TooLarge
+
+
+@dataclass(frozen=True, slots=True)
+class Exited:
+    """The process ended by itself; `returncode` as subprocess gives it."""
+
+    returncode: int
+
+
+@dataclass(frozen=True, slots=True)
+class TimedOut:
+    """The time allowed is over."""
+
+
+@dataclass(frozen=True, slots=True)
+class OutOfMemory:
+    """The process tree took more memory than the function has."""
+
+
+@dataclass(frozen=True, slots=True)
+class NotStarted:
+    """The program could not be run, for `reason`."""
+
+    reason: str
+
+
+Signal = Ready | Answered | TooLarge | Failed | Exited | TimedOut | OutOfMemory | NotStarted
+
+
+class Runtime:
+    """Runs one process after another on one Runtime API. `log` gets what they write, cut into events."""
+
+    def __init__(self, clock: Clock, log: Callable[[Sequence[bytes]], None]) -> None:
+        self._clock = clock
+        self._log = log
+        self._api = RuntimeApi(self.signal)
+        self._waiter: asyncio.Future[Signal] | None = None
+        self._process: ChildProcess | None = None
+        self._output: OutputPipe | None = None
+        self._ending: set[ChildProcess] = set()
+
+    @property
+    def address(self) -> str:
+        """The Runtime API's `host:port`."""
+        return self._api.address
+
+    @property
+    def pid(self) -> int | None:
+        """The process that is running, None when there is none."""
+        return None if self._process is None else self._process.pid
+
+    @property
+    def awaited(self) -> bool:
+        """Whether something is expected of the process at this moment."""
+        return self._waiter is not None
+
+    async def open(self) -> None:
+        """Open the Runtime API."""
+        await self._api.open()
+
+    def start(self, command: Sequence[str], folder: Path, variables: Mapping[str, str]) -> None:
+        """Start a process; there must be none. Raises OSError when it cannot be started."""
+        self._api.reset()
+        output = OutputPipe(self._log)
+        try:
+            process = ChildProcess(
+                command, folder=folder, variables=variables, output=output.write_end, on_exit=self._exited
+            )
+        except OSError:
+            output.started()
+            output.close()
+            raise
+        output.started()
+        self._process, self._output = process, output
+
+    def offer(self, request_id: str, head: bytes, payload: bytes) -> None:
+        """Give the process its next event."""
+        self._api.offer(request_id, head, payload)
+
+    @property
+    def handed_out(self) -> bool:
+        """Whether the process has taken the event and not answered yet."""
+        return self._api.handed_out
+
+    async def next_signal(self, deadline: float) -> Signal:
+        """Wait for what the process does next; TimedOut when nothing comes by `deadline` on the stopwatch."""
+        self._waiter = waiter = asyncio.get_running_loop().create_future()
+        left = max(0.0, deadline - self._clock.stopwatch())
+        timer = self._clock.after_real(left, self._time_is_over)
+        try:
+            return await waiter
+        finally:
+            timer.cancel()
+            self._waiter = None
+
+    def signal(self, signal: Signal) -> None:
+        """Tell whoever waits. What was written until now comes first in the log."""
+        if self._output is not None:
+            self._output.drain()
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(signal)
+
+    def kill(self) -> None:
+        """End the process now, if there is one; it does nothing visible any more."""
+        process, output = self._process, self._output
+        self._process = self._output = None
+        self._api.reset()
+        if output is not None:
+            output.close()
+        if process is not None:
+            self._ending.add(process)
+            process.kill()
+
+    async def stop(self, grace_seconds: float) -> None:
+        """Ask the process to end, kill it after the grace period, and close everything. Nothing is left."""
+        if (process := self._process) is not None:
+            self._process = None
+            self._ending.add(process)
+            process.terminate()
+            timer = self._clock.after_real(grace_seconds, process.kill)
+            try:
+                await process.gone.wait()
+            finally:
+                timer.cancel()
+                process.kill()
+        self._api.close()
+        if self._output is not None:
+            self._output.close()
+        for process in tuple(self._ending):
+            await process.gone.wait()
+
+    def _time_is_over(self) -> None:
+        self.signal(TimedOut())
+
+    def _exited(self, process: ChildProcess, returncode: int) -> None:
+        self._ending.discard(process)
+        if process is self._process:
+            self._process = None
+            if self._output is not None:
+                self._output.close()
+                self._output = None
+            self.signal(Exited(returncode))

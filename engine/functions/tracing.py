@@ -1,0 +1,17 @@
+"""The X-Ray trace header of each invocation, by which the simulator recognises calls that a running function makes."""
+
+import zlib
+from collections.abc import Sequence
+from secrets import token_hex
+
+
+def trace_root(epoch_seconds: int) -> str:
+    """Return a fresh trace id: `1-<time, 8 hex digits>-<24 hex digits>`."""
+    return f"1-{epoch_seconds:08x}-{token_hex(12)}"
+
+
+def trace_header(root: str, chain: Sequence[str]) -> str:
+    """Return the header's value for an invocation at the end of `chain`, the functions that led to it and itself."""
+    function = chain[-1]
+    lineage = f"1:{zlib.crc32(function.encode()):08x}:{chain.count(function) - 1}"
+    return f"Root={root};Parent={token_hex(8)};Sampled=0;Lineage={lineage}"

@@ -1,0 +1,73 @@
+"""The environment variables of a runtime process. Pure.
+
+Source: Lambda developer guide, "Defined runtime environment variables"; recorded: test_lambda_init_environment.
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from engine.functions.definition import FunctionDefinition
+
+ACCESS_KEY_ID = "LKIAQAAAAAAAHEADRACE"
+SECRET_ACCESS_KEY = "headrace"
+SESSION_TOKEN = "headrace"
+
+
+def runtime_variables(
+    function: FunctionDefinition,
+    host: Mapping[str, str],
+    *,
+    region: str,
+    folder: Path,
+    temporary: Path,
+    api: str,
+    log_group: str,
+    log_stream: str,
+    endpoint: str | None,
+) -> dict[str, str]:
+    """Return all variables of the process: Lambda's, the function's own, and as little of the host's as it needs.
+
+    Credentials are made up, and the user's own AWS files and the instance metadata are out of reach, so that a handler
+    never talks to a real account by accident.
+    """
+    variables = {
+        "PATH": host.get("PATH", os.defpath),
+        "LANG": "en_US.UTF-8",
+        "LC_CTYPE": "C.UTF-8",
+        "TZ": ":UTC",
+        "PWD": str(folder),
+        "SHLVL": "0",
+        "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR",
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+    variables |= {name: host[name] for name in ("HOME", "LD_LIBRARY_PATH", "SYSTEMROOT") if name in host}
+    if endpoint is not None:
+        variables["AWS_ENDPOINT_URL"] = endpoint
+    variables |= function.variables
+    variables |= {
+        "_HANDLER": function.handler,
+        "AWS_DEFAULT_REGION": region,
+        "AWS_REGION": region,
+        "AWS_LAMBDA_FUNCTION_NAME": function.name,
+        "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory_mb),
+        "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+        "AWS_LAMBDA_LOG_GROUP_NAME": log_group,
+        "AWS_LAMBDA_LOG_STREAM_NAME": log_stream,
+        "AWS_LAMBDA_RUNTIME_API": api,
+        "AWS_ACCESS_KEY_ID": ACCESS_KEY_ID,
+        "AWS_SECRET_ACCESS_KEY": SECRET_ACCESS_KEY,
+        "AWS_SESSION_TOKEN": SESSION_TOKEN,
+        "LAMBDA_TASK_ROOT": str(folder),
+        "LAMBDA_RUNTIME_DIR": str(Path(__file__).parent),
+        "TMPDIR": str(temporary),
+    }
+    if function.runtime is not None:
+        variables["AWS_EXECUTION_ENV"] = f"AWS_Lambda_{function.runtime}"
+    if function.log_format == "JSON":
+        variables["AWS_LAMBDA_LOG_FORMAT"] = "JSON"
+        variables["AWS_LAMBDA_LOG_LEVEL"] = function.log_level or "INFO"
+    return variables
