@@ -20,8 +20,8 @@ OWN_PACKAGES = Path(engine.__file__).parent.parent  # where a handler must not l
 class FunctionDefinition:
     """What an environment needs to know of its function.
 
-    `program` is the command that runs the runtime, None for the package's own `bootstrap`; for Python it is the
-    interpreter, and `python` says so. `runtime` is Lambda's name for it, None when it has none.
+    `program` is the command that runs the runtime, None for the package's own `bootstrap`; for Python it
+    is the interpreter, and `python` says so. `runtime` is Lambda's name for it, None when it has none.
     """
 
     name: str
@@ -46,7 +46,7 @@ class FunctionDefinition:
         return self.runtime or "custom"
 
     def command(self, folder: Path, parent: int) -> list[str]:
-        """Return the command line that starts the runtime of the code in `folder`, for the process `parent`."""
+        """Return the command that starts the runtime for the process `parent`; the code is in `folder`."""
         if self.python is not None:
             wrapper = self.variables.get("AWS_LAMBDA_EXEC_WRAPPER")
             tied_to = (
@@ -67,7 +67,8 @@ class FunctionDefinition:
 def define(name: str, settings: FunctionSettings, base: Path) -> FunctionDefinition:
     """Check one function's settings; relative paths are below `base`, the configuration file's folder.
 
-    Raises CodeError, with a hint, when its code, handler, bootstrap or interpreter is missing. Nothing is changed.
+    Raises CodeError, with a hint, when its code, handler, bootstrap or interpreter is missing. Nothing is
+    changed.
     """
     package = Package(name, base / settings.code.expanduser())
     program = settings.command

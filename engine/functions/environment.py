@@ -82,7 +82,7 @@ class Environment:
             raise
 
     async def stop(self, reason: str) -> None:
-        """End the process, SIGTERM first, and remove what the environment had. `reason` is told to the feed."""
+        """End the process, SIGTERM first, and remove what the environment had; the feed is told `reason`."""
         await self._runtime.stop(self._around.stop_grace_seconds)
         self._log.close()
         shutil.rmtree(self._temporary, ignore_errors=True)
@@ -119,7 +119,7 @@ class Environment:
         return (self._clock.stopwatch() - watch) * 1000 if isinstance(signal, Ready) else None
 
     async def _init(self, phase: Phase, deadline: float) -> Signal:
-        """Start a runtime process and wait until it asks for an event. When that fails, it is gone afterwards."""
+        """Start a runtime process and wait until it asks for an event; when that fails, end it."""
         watch = self._clock.stopwatch()
         now = self._clock.now()
         self._log.write(
@@ -297,7 +297,7 @@ class Environment:
 
 
 def _one_line(client_context: str) -> str:
-    """Return the JSON text as it may stand in a header; what is not JSON is left for the runtime to refuse."""
+    """Return JSON text as a header can hold it; what is not JSON is left for the runtime to refuse."""
     if client_context.isascii() and client_context.isprintable():
         return client_context
     try:

@@ -44,7 +44,7 @@ def not_started(request_id: str, reason: str) -> Fault:
 
 
 def response_too_large() -> Fault:
-    """Return the fault of an answer over 6 MB. Its keys are the other way round, and the environment goes on."""
+    """Return the fault of an answer over 6 MB: its keys are the other way round, the environment goes on."""
     message = f"Response payload size exceeded maximum allowed payload size ({MAX_RESPONSE_BYTES} bytes)."
     error_type = "Function.ResponseSizeTooLarge"
     payload = orjson.dumps({"errorMessage": message, "errorType": error_type})

@@ -1,7 +1,7 @@
 """Reads HTTP/1.1 requests off a byte stream: what a runtime interface client sends, and no more.
 
-A pure parser (RFC 9112): Content-Length and chunked bodies, keep-alive, pipelining, `Expect: 100-continue`. A body over
-the limit is read to its end and not kept, so that the client can be told properly.
+A pure parser (RFC 9112): Content-Length and chunked bodies, keep-alive, pipelining, `Expect:
+100-continue`. A body over the limit is read to its end and not kept, so that the client can be told properly.
 docs/decisions/runtime-api-parser.md says why it is not a library's.
 """
 

@@ -1,4 +1,4 @@
-"""Which Python interpreter runs a function: the simulator's own, a virtual environment's, or the runtime's."""
+"""Which Python runs a function: the simulator's own, a virtual environment's, or the runtime's."""
 
 import functools
 import shutil
@@ -31,10 +31,11 @@ OWN = Interpreter(sys.executable, ".".join(map(str, sys.version_info[:3])))
 
 
 def find_interpreter(function: str, runtime: str | None, python: Path | None) -> Interpreter:
-    """Choose by `python` (an interpreter, or a virtual environment's folder), else by `runtime`, else our own.
+    """Choose by `python` (an interpreter, or a virtual environment's folder), else by `runtime`, else our
+    own.
 
-    Raises CodeError when it is missing, does not run, or is not the runtime's version. Another interpreter than
-    the simulator's own is run once to learn its version.
+    Raises CodeError when it is missing, does not run, or is not the runtime's version. Another interpreter
+    than the simulator's own is run once to learn its version.
     """
     if python is not None:
         found = _probe(function, "python", _program(function, python))

@@ -42,7 +42,7 @@ class InvocationResult:
 
 @dataclass(frozen=True, slots=True)
 class Throttled:
-    """The function has no concurrency left; nothing ran. `reason` is one of Lambda's ThrottleReason values."""
+    """The function has no concurrency left; nothing ran. `reason` is one of Lambda's ThrottleReasons."""
 
     reason: str
 

@@ -1,11 +1,15 @@
 """Starts the runtime of an execution environment; run as a program by the child's own interpreter.
 
-    launcher.py PARENT python HIDDEN HANDLER      awslambdaric, or python_runtime.py beside this file where that is missing
-    launcher.py PARENT exec PROGRAM [ARGUMENT...] any other runtime
+    launcher.py PARENT python HIDDEN HANDLER
+        Python: awslambdaric, or python_runtime.py beside this file where that is missing
+    launcher.py PARENT exec PROGRAM [ARGUMENT...]
+        any other runtime
 
-PARENT is the simulator's process id (0 to be tied to none), HIDDEN the folder its own packages are imported from. Nothing but the standard library is
-needed, by Python 3.9 or later.
+PARENT is the simulator's process id (0 to be tied to none), HIDDEN the folder its own packages are
+imported from. Nothing but the standard library is needed, by Python 3.9 or later.
 """
+
+# ruff: noqa: PTH - pathlib takes a while to import, and a cold start waits for it
 
 from __future__ import annotations
 
@@ -17,6 +21,8 @@ TYPE_CHECKING = False  # typing takes time to import
 if TYPE_CHECKING:
     from collections.abc import Callable
     from importlib.machinery import ModuleSpec, SourceFileLoader
+    from types import ModuleType
+    from typing import Any
 
 HIDDEN_PACKAGES = frozenset(("engine", "triggers", "headrace"))
 FRESH_SECONDS = 2
@@ -28,19 +34,21 @@ def die_with(parent: int) -> None:
         # ctypes itself takes 5 ms to import, a tenth of a cold start; this is the part of it that is needed.
         import _ctypes
 
-        prctl = _ctypes.dlsym(_ctypes.dlopen(None, 0), "prctl")
+        prctl = _ctypes.dlsym(_ctypes.dlopen(None, 0), "prctl")  # type: ignore[arg-type] # None is this program
         _ctypes.call_function(prctl, (1, int(signal.SIGKILL)))  # PR_SET_PDEATHSIG
     if os.getppid() != parent:  # it ended before it could be tied to
         os._exit(1)
 
 
 class HidingFinder:
-    """Keeps the simulator's own packages out of a handler's sight, which may have modules of the same names."""
+    """Keeps the simulator's own packages out of sight: a handler may have modules of the same names."""
 
     def __init__(self, folder: str) -> None:
         self._folder = os.path.realpath(folder)
 
-    def find_spec(self, name: str, path: object = None, target: object = None) -> ModuleSpec | None:
+    def find_spec(
+        self, name: str, path: object = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
         if path is not None or name not in HIDDEN_PACKAGES:
             return None
         from importlib.machinery import PathFinder
@@ -55,15 +63,15 @@ class HidingFinder:
 def forget_fresh_bytecode() -> None:
     """Do not cache the bytecode of a source that is younger than two seconds.
 
-    Python recognises a stale cache by the source's size and its age in whole seconds; a handler that is edited twice within
-    one second would otherwise run as it was before the second edit.
+    Python recognises a stale cache by the source's size and its age in whole seconds; a handler that is
+    edited twice within one second would otherwise run as it was before the second edit.
     """
     import time
     from importlib.machinery import SourceFileLoader
 
     write = SourceFileLoader.set_data
 
-    def set_data(self: SourceFileLoader, path: str, data: bytes, **options: int) -> None:
+    def set_data(self: SourceFileLoader, path: str, data: bytes, **options: Any) -> None:
         try:
             fresh = time.time() - os.stat(self.path).st_mtime < FRESH_SECONDS  # noqa: TID251 - compared with a file's own time
         except OSError:
@@ -71,7 +79,7 @@ def forget_fresh_bytecode() -> None:
         if not fresh:
             write(self, path, data, **options)
 
-    SourceFileLoader.set_data = set_data
+    SourceFileLoader.set_data = set_data  # type: ignore[assignment, method-assign]
 
 
 def run_python(hidden: str, handler: str) -> None:
@@ -86,25 +94,29 @@ def run_python(hidden: str, handler: str) -> None:
     main(sys.argv)
 
 
-def awslambdaric_main() -> Callable[[list[str]], None] | None:
+def awslambdaric_main() -> Callable[[list[str]], Any] | None:
     """Return the entry point of AWS's own client, None where it or its compiled part is missing."""
     try:
-        import runtime_client  # noqa: F401
+        import runtime_client  # type: ignore[import-not-found] # noqa: F401
         from awslambdaric.__main__ import main
     except ImportError:
         return None
-    return main
+    entry: Callable[[list[str]], Any] = main
+    return entry
 
 
-def python_runtime_main() -> Callable[[list[str]], None]:
+def python_runtime_main() -> Callable[[list[str]], Any]:
     """Return the entry point of the client beside this file."""
     from importlib.util import module_from_spec, spec_from_file_location
 
     path = os.path.join(os.path.dirname(os.path.realpath(__file__)), "python_runtime.py")
     spec = spec_from_file_location("python_runtime", path)
+    assert spec is not None
+    assert spec.loader is not None
     module = module_from_spec(spec)
     spec.loader.exec_module(module)
-    return module.main
+    entry: Callable[[list[str]], Any] = module.main
+    return entry
 
 
 if __name__ == "__main__":
@@ -114,7 +126,7 @@ if __name__ == "__main__":
         run_python(*sys.argv[3:5])
     else:
         try:
-            os.execvp(sys.argv[3], sys.argv[3:])
+            os.execvp(sys.argv[3], sys.argv[3:])  # noqa: S606 - this is the job
         except OSError as error:
-            print(f"{sys.argv[3]}: {error.strerror}", file=sys.stderr)
+            sys.stderr.write(f"{sys.argv[3]}: {error.strerror}\n")
             sys.exit(127)

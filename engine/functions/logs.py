@@ -1,7 +1,9 @@
-"""Log streams: one file per execution environment, below `logs` in the state folder, named as in CloudWatch Logs.
+"""Log streams: one file per execution environment, below `logs` in the state folder, named as in
+CloudWatch Logs.
 
-A line of the file is one log event: its moment (`2026-01-02T03:04:05.678Z`), a space, and its text as UTF-8. Nothing that goes
-wrong with the file reaches the invocation: the log is told about once and the function goes on.
+A line of the file is one log event: its moment (`2026-01-02T03:04:05.678Z`), a space, and its text as
+UTF-8. Nothing that goes wrong with the file reaches the invocation: the log is told about once and the
+function goes on.
 """
 
 import os

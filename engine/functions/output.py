@@ -31,9 +31,11 @@ class LineSplitter:
 
 
 class OutputPipe:
-    """The pipe that is a child's stdout and stderr. `sink` gets its events in order, at most a pipe full at once.
+    """The pipe that is a child's stdout and stderr. `sink` gets its events in order, at most a pipe full
+    at once.
 
-    A child that floods fills the pipe and waits: each turn of the loop reads it once, so all else has its turn too.
+    A child that floods fills the pipe and waits: each turn of the loop reads it once, so all else has its
+    turn too.
     """
 
     def __init__(self, sink: Callable[[Sequence[bytes]], None]) -> None:

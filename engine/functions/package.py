@@ -21,7 +21,7 @@ class Package:
     """The code of one function. `path` is what is watched for changes: the folder, or the .zip file."""
 
     def __init__(self, function: str, path: Path) -> None:
-        """Raises CodeError when there is neither a folder nor a .zip file (a .py file stands for its folder)."""
+        """Raises CodeError when there is neither a folder nor a .zip file; a .py file is its folder."""
         self._function = function
         if path.is_file() and path.suffix == ".py":
             path = path.parent
@@ -50,10 +50,11 @@ class Package:
             return not set(names).isdisjoint(archive.namelist())
 
     def folder(self, unpacked: Path) -> Path:
-        """Return the folder to run from. A .zip file is unpacked below `unpacked` unless its content is there.
+        """Return the folder to run from. A .zip file is unpacked below `unpacked` unless its content is
+        there.
 
-        Takes a while for a large .zip file. Raises CodeError when it is damaged, too large, or has a path that
-        leads out of it; then nothing of it is left behind.
+        Takes a while for a large .zip file. Raises CodeError when it is damaged, too large, or has a path
+        that leads out of it; then nothing of it is left behind.
         """
         if not self.zipped:
             return self.path
@@ -97,7 +98,7 @@ class Package:
         if stat.S_ISLNK(member.external_attr >> 16):
             raise CodeError(
                 self._function,
-                f"code: {self.path} has a symbolic link, {member.filename}: zip the file it stands for (zip without -y)",
+                f"code: {self.path} has a symbolic link, {member.filename}: zip the file it stands for",
             )
 
 

@@ -147,7 +147,7 @@ class Functions:
             del self._lineages[root]
 
     def lineage_of(self, root: str) -> tuple[str, ...] | None:
-        """Return the functions that led to a running invocation, itself last; None for an unknown trace id."""
+        """Return the functions that led to a running invocation, itself last; None for another trace id."""
         return self._lineages.get(root)
 
     def retire(self, function: str) -> None:

@@ -19,9 +19,11 @@ HAS_PIDFD = sys.platform == "linux" and hasattr(os, "pidfd_open")
 
 
 class ChildProcess:
-    """A running child. `on_exit` is called once, on the loop, with it and its return code, negative for a signal.
+    """A running child. `on_exit` is called once, on the loop, with it and its return code, negative for a
+    signal.
 
-    By then every process of its session's group has been sent SIGKILL, the child has been reaped, and `gone` is set.
+    By then every process of its session's group has been sent SIGKILL, the child has been reaped, and
+    `gone` is set.
     """
 
     def __init__(

@@ -25,8 +25,9 @@ def descendants(pid: int) -> list[int]:
 def memory_bytes(pid: int, limit: int) -> int:
     """Return what the process and its descendants take of the machine's memory; 0 when it has ended.
 
-    That is their resident memory. Only when it is over `limit` and there is more than one process, pages which a
-    fork shares with its parent are counted once, as a container's account of memory does; this costs much more.
+    That is their resident memory. Only when it is over `limit` and there is more than one process, pages
+    which a fork shares with its parent are counted once, as a container's account of memory does; this
+    costs much more.
     """
     processes = [pid, *descendants(pid)]
     resident = sum(map(_resident, processes))

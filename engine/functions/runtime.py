@@ -98,7 +98,8 @@ class Runtime:
 
     async def next_signal(self, deadline: float) -> Signal:
         """Wait for what the process does next; TimedOut when nothing comes by `deadline` on the stopwatch."""
-        self._waiter = waiter = asyncio.get_running_loop().create_future()
+        waiter: asyncio.Future[Signal] = asyncio.get_running_loop().create_future()
+        self._waiter = waiter
         left = max(0.0, deadline - self._clock.stopwatch())
         timer = self._clock.after_real(left, self._time_is_over)
         try:

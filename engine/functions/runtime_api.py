@@ -1,8 +1,9 @@
 """The Lambda Runtime API of one execution environment: an HTTP listener of its own on a loopback port.
 
-Every runtime interface client, AWS's or anybody's, gets its events here and posts its answers here. All of it happens in
-the callbacks of the connection, without a task or an await, because it is the hot path of every invocation.
-Source: Lambda developer guide, "Using the Lambda runtime API"; paths, headers and statuses as in AWS's emulator.
+Every runtime interface client, AWS's or anybody's, gets its events here and posts its answers here. All of
+it happens in the callbacks of the connection, without a task or an await, because it is the hot path of
+every invocation. Source: Lambda developer guide, "Using the Lambda runtime API"; paths, headers and
+statuses as in AWS's emulator.
 """
 
 import asyncio
@@ -62,9 +63,16 @@ class RuntimeApi:
         self._server: asyncio.Server | None = None
         self._connections: set[_Connection] = set()
         self._waiting: _Connection | None = None
-        self._offered: bytes | None = None
+        self._offered: tuple[bytes, bytes] | None = None
         self._in_hand: bytes | None = None
         self._initialised = False
+        self._routes: dict[bytes, tuple[bytes, Callable[[Request, _Connection], None]]] = {
+            NEXT: (b"GET", self._next),
+            INIT_ERROR: (b"POST", self._init_error),
+            RESTORE_NEXT: (b"GET", self._restore_next),
+            RESTORE_ERROR: (b"POST", self._restore_error),
+            PING: (b"GET", self._ping),
+        }
 
     async def open(self) -> None:
         """Listen on a free loopback port; `address` is then its `host:port`."""
@@ -93,9 +101,10 @@ class RuntimeApi:
 
     def offer(self, request_id: str, head: bytes, payload: bytes) -> None:
         """Give the runtime its next event as soon as it asks; `head` are the event's own header lines."""
+        identifier = request_id.encode()
         message = (
             b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nLambda-Runtime-Aws-Request-Id: "
-            + request_id.encode()
+            + identifier
             + b"\r\n"
             + head
             + b"Content-Length: %d\r\n\r\n" % len(payload)
@@ -103,33 +112,21 @@ class RuntimeApi:
         )
         self._in_hand = None
         if self._waiting is None:
-            self._offered = message
-            self._offered_id = request_id.encode()
+            self._offered = (identifier, message)
         else:
             connection, self._waiting = self._waiting, None
-            self._in_hand = request_id.encode()
+            self._in_hand = identifier
             connection.send(message)
 
     def handle(self, request: Request, connection: "_Connection") -> None:
         """Answer one request."""
-        path = request.path
-        if path == NEXT:
-            wanted, act = b"GET", self._next
-        elif path.startswith(INVOCATION):
-            wanted, act = b"POST", self._result
-        elif path == INIT_ERROR:
-            wanted, act = b"POST", self._init_error
-        elif path == RESTORE_NEXT:
-            wanted, act = b"GET", self._restore_next
-        elif path == RESTORE_ERROR:
-            wanted, act = b"POST", self._restore_error
-        elif path == PING:
-            wanted, act = b"GET", self._ping
-        else:
+        route = self._routes.get(request.path)
+        if route is None and request.path.startswith(INVOCATION):
+            route = (b"POST", self._result)
+        if route is None:
             connection.send(NOT_FOUND)
-            return
-        if request.method == wanted:
-            act(request, connection)
+        elif request.method == route[0]:
+            route[1](request, connection)
         else:
             connection.send(METHOD_NOT_ALLOWED)
 
@@ -139,8 +136,7 @@ class RuntimeApi:
             return
         first, self._initialised = not self._initialised, True
         if self._offered is not None:
-            message, self._offered = self._offered, None
-            self._in_hand = self._offered_id
+            (self._in_hand, message), self._offered = self._offered, None
             connection.send(message)
         else:
             self._waiting = connection
@@ -217,7 +213,7 @@ class _Connection(asyncio.Protocol):
             if self._transport is not None:
                 self._transport.close()
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, _: Exception | None) -> None:
         self._transport = None
         self._api.left(self)
 

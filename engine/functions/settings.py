@@ -1,6 +1,7 @@
 """`[functions.NAME]`: a function's code and how it is run. Names, ranges and defaults are Lambda's.
 
-Source: Lambda API, CreateFunction and PutFunctionEventInvokeConfig; developer guide, "Lambda environment variables".
+Source: Lambda API, CreateFunction and PutFunctionEventInvokeConfig; developer guide, "Lambda environment
+variables".
 """
 
 import re
@@ -19,10 +20,26 @@ PROVIDED_RUNTIMES = ("provided.al2", "provided.al2023")
 VARIABLES_LIMIT_BYTES = 4096
 VARIABLE_NAME = re.compile(r"[a-zA-Z][a-zA-Z0-9_]+")
 RESERVED_VARIABLES = frozenset(
-    """_HANDLER _X_AMZN_TRACE_ID AWS_DEFAULT_REGION AWS_REGION AWS_EXECUTION_ENV AWS_LAMBDA_FUNCTION_NAME
-    AWS_LAMBDA_FUNCTION_MEMORY_SIZE AWS_LAMBDA_FUNCTION_VERSION AWS_LAMBDA_INITIALIZATION_TYPE
-    AWS_LAMBDA_LOG_GROUP_NAME AWS_LAMBDA_LOG_STREAM_NAME AWS_ACCESS_KEY AWS_ACCESS_KEY_ID
-    AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN AWS_LAMBDA_RUNTIME_API LAMBDA_TASK_ROOT LAMBDA_RUNTIME_DIR""".split()
+    (
+        "_HANDLER",
+        "_X_AMZN_TRACE_ID",
+        "AWS_DEFAULT_REGION",
+        "AWS_REGION",
+        "AWS_EXECUTION_ENV",
+        "AWS_LAMBDA_FUNCTION_NAME",
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
+        "AWS_LAMBDA_FUNCTION_VERSION",
+        "AWS_LAMBDA_INITIALIZATION_TYPE",
+        "AWS_LAMBDA_LOG_GROUP_NAME",
+        "AWS_LAMBDA_LOG_STREAM_NAME",
+        "AWS_ACCESS_KEY",
+        "AWS_ACCESS_KEY_ID",
+        "AWS_SECRET_ACCESS_KEY",
+        "AWS_SESSION_TOKEN",
+        "AWS_LAMBDA_RUNTIME_API",
+        "LAMBDA_TASK_ROOT",
+        "LAMBDA_RUNTIME_DIR",
+    )
 )
 
 

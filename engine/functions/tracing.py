@@ -1,4 +1,4 @@
-"""The X-Ray trace header of each invocation, by which the simulator recognises calls that a running function makes."""
+"""The X-Ray trace header of each invocation, by which calls that a running function makes are recognised."""
 
 import zlib
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ def trace_root(epoch_seconds: int) -> str:
 
 
 def trace_header(root: str, chain: Sequence[str]) -> str:
-    """Return the header's value for an invocation at the end of `chain`, the functions that led to it and itself."""
+    """Return the header for an invocation at the end of `chain`: what led to it, then the function itself."""
     function = chain[-1]
     lineage = f"1:{zlib.crc32(function.encode()):08x}:{chain.count(function) - 1}"
     return f"Root={root};Parent={token_hex(8)};Sampled=0;Lineage={lineage}"

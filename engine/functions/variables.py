@@ -1,6 +1,7 @@
 """The environment variables of a runtime process. Pure.
 
-Source: Lambda developer guide, "Defined runtime environment variables"; recorded: test_lambda_init_environment.
+Source: Lambda developer guide, "Defined runtime environment variables"; recorded:
+test_lambda_init_environment.
 """
 
 import os
@@ -10,8 +11,8 @@ from pathlib import Path
 from engine.functions.definition import FunctionDefinition
 
 ACCESS_KEY_ID = "LKIAQAAAAAAAHEADRACE"
-SECRET_ACCESS_KEY = "headrace"
-SESSION_TOKEN = "headrace"
+SECRET_ACCESS_KEY = "headrace"  # noqa: S105 - made up
+SESSION_TOKEN = "headrace"  # noqa: S105 - made up
 
 
 def runtime_variables(
@@ -26,10 +27,11 @@ def runtime_variables(
     log_stream: str,
     endpoint: str | None,
 ) -> dict[str, str]:
-    """Return all variables of the process: Lambda's, the function's own, and as little of the host's as it needs.
+    """Return all variables of the process: Lambda's, the function's own, and as little of the host's as it
+    needs.
 
-    Credentials are made up, and the user's own AWS files and the instance metadata are out of reach, so that a handler
-    never talks to a real account by accident.
+    Credentials are made up, and the user's own AWS files and the instance metadata are out of reach, so
+    that a handler never talks to a real account by accident.
     """
     variables = {
         "PATH": host.get("PATH", os.defpath),
