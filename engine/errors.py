@@ -16,6 +16,7 @@
         ├── TooManyRequests
         ├── RequestTooLarge
         ├── UnsupportedMediaType
+        ├── RecursiveInvocation
         └── ServiceFailure
 
 What AWS treats as normal (throttled, retries exhausted) is a return value, not an error.
@@ -164,6 +165,12 @@ class UnsupportedMediaType(ApiError):
 
     code = "UnsupportedMediaTypeException"
     http_status = 415
+
+
+class RecursiveInvocation(ApiError):
+    """The function would be called by its own doing once more than recursion detection allows."""
+
+    code = "RecursiveInvocationException"
 
 
 class ServiceFailure(ApiError):

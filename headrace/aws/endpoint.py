@@ -1,0 +1,215 @@
+"""The simulator's AWS endpoint: one HTTP server for all services, told apart by path and signature.
+
+Lambda's paths are its own, `/_headrace/` is for other `headrace` processes, and what remains is S3, whose
+bucket names may be any path. Services that are not simulated are recognised by the scope of the signature.
+"""
+
+import asyncio
+import errno
+import ipaddress
+import logging
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Self
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from aiohttp import HttpVersion11, web
+from aiohttp.abc import AbstractStreamWriter
+from aiohttp.http_parser import RawRequestMessage
+from aiohttp.streams import StreamReader
+from aiohttp.web_protocol import RequestHandler
+
+from engine.errors import ApiError, ConfigurationError
+from engine.invocation.event import new_request_id
+from headrace.aws.error_body import (
+    REQUEST_ID,
+    broken_request,
+    error_response,
+    internal_failure,
+    not_implemented,
+    refused_origin,
+)
+
+LOGGER = logging.getLogger(__name__)
+
+LAMBDA_PATH = "/2015-03-31/functions/"
+CONTROL_PATH = "/_headrace/"
+BODY_BYTES = 6 * 1024 * 1024  # the most that is read into memory at once: a synchronous payload
+HEADER_BYTES = 64 * 1024
+BACKLOG = 1024
+SCOPE = re.compile(r"Credential=[^/,\s]+/\d{8}/[^/]*/([^/]+)/aws4_request")
+
+Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+
+
+@dataclass(frozen=True, slots=True)
+class Handlers:
+    """Who answers what. Each may raise ApiError, which is answered as JSON."""
+
+    lambda_: Handler
+    s3: Handler
+    control: Handler
+
+
+class Endpoint:
+    """Listens while entered with `async with`; on leaving, requests in progress may end within the grace.
+
+    Port 0 takes any free port. Bound to a loopback address, it answers only requests that address this
+    machine by such a name, and none that a web page of another site makes in the user's browser.
+    """
+
+    def __init__(self, host: str, port: int, handlers: Handlers, grace_seconds: float = 2.0) -> None:
+        self._host = host
+        self._port = port
+        self._handlers = handlers
+        self._grace_seconds = grace_seconds
+        self._only_local_names = is_local_name(host)
+        self._http: web.Server | None = None
+        self._listener: asyncio.Server | None = None
+
+    async def __aenter__(self) -> Self:
+        """Listen. Raises ConfigurationError when the address is taken or not this machine's."""
+        loop = asyncio.get_running_loop()
+        self._http = web.Server(
+            self._answer,
+            request_factory=_request,
+            access_log=None,
+            auto_decompress=False,  # S3 stores what was sent
+            max_line_size=HEADER_BYTES,
+            max_field_size=HEADER_BYTES,
+        )
+        try:
+            self._listener = await loop.create_server(self._http, self._host, self._port, backlog=BACKLOG)
+        except OSError as error:
+            raise ConfigurationError([self._cannot_listen(error)]) from error
+        self._port = self._listener.sockets[0].getsockname()[1]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Accept no more, then end what is in progress."""
+        assert self._listener is not None
+        assert self._http is not None
+        self._listener.close()
+        self._http.pre_shutdown()
+        await self._http.shutdown(self._grace_seconds)
+
+    @property
+    def url(self) -> str:
+        """Where clients find it, such as `http://127.0.0.1:4566`; known once it listens."""
+        host = f"[{self._host}]" if ":" in self._host else self._host
+        return f"http://{host}:{self._port}"
+
+    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Answer anything with something an AWS client understands; a handler's bug is logged, not shown."""
+        response: web.StreamResponse
+        try:
+            response = self._refusal(request) or await self._dispatch(request)
+        except ApiError as error:
+            response = error_response(error)
+        except (web.RequestPayloadError, ConnectionError) as error:
+            LOGGER.debug("%s %s: the client went away: %s", request.method, request.path, error)
+            response = broken_request()
+        except web.HTTPException:
+            raise
+        except Exception:
+            LOGGER.exception("%s %s failed", request.method, request.path)
+            response = internal_failure()
+            if _has_begun(request) and request.transport is not None:
+                request.transport.abort()  # half an answer must not look like a whole one
+        if not response.prepared:
+            response.headers.setdefault(REQUEST_ID, new_request_id())
+        return response
+
+    async def _dispatch(self, request: web.BaseRequest) -> web.StreamResponse:
+        path = request.raw_path
+        if "Expect" in request.headers:
+            await _continue(request)
+        if path.startswith(LAMBDA_PATH):
+            return await self._handlers.lambda_(request)
+        if path.startswith(CONTROL_PATH):
+            return await self._handlers.control(request)
+        target = request.headers.get("X-Amz-Target")
+        if target is not None:
+            prefix, _, operation = target.rpartition(".")
+            return not_implemented(prefix, operation, "json")
+        service = signed_service(request.headers.get("Authorization"), path)
+        if service is None or service == "s3":
+            return await self._handlers.s3(request)
+        if request.content_type == "application/x-www-form-urlencoded":
+            form = parse_qs((await request.read()).decode(errors="replace"))
+            return not_implemented(service, form.get("Action", ["?"])[0], "query")
+        return not_implemented(service, f"{request.method} {request.path}", "rest-json")
+
+    def _refusal(self, request: web.BaseRequest) -> web.Response | None:
+        headers = request.headers
+        origin = headers.get("Origin")
+        if origin is not None and not is_local_name(urlsplit(origin).hostname or ""):
+            return refused_origin(f"Requests from web pages of {origin} are refused.")
+        if origin is None and headers.get("Sec-Fetch-Site") == "cross-site":
+            return refused_origin("Requests from web pages of other sites are refused.")
+        host = headers.get("Host", "")
+        if self._only_local_names and host and not is_local_host_header(host):
+            return refused_origin(
+                f"Host {host} is not a name of this machine: use 127.0.0.1, localhost or one below localhost."
+            )
+        return None
+
+    def _cannot_listen(self, error: OSError) -> str:
+        address = f"{self._host}:{self._port}"
+        if error.errno == errno.EADDRINUSE:
+            return (
+                f"simulator.endpoint: {address} is in use by another program: stop that one, or choose "
+                f'another port; `endpoint = "{self._host}:0"` takes any free one'
+            )
+        return f"simulator.endpoint: cannot listen on {address}: {error.strerror or error}"
+
+
+def is_local_name(name: str) -> bool:
+    """Say whether a host name or address always means this machine: localhost, *.localhost, 127.*, ::1."""
+    name = name.lower().rstrip(".")
+    if name == "localhost" or name.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False
+
+
+@lru_cache(maxsize=256)
+def is_local_host_header(header: str) -> bool:
+    """Say whether a Host header, with or without a port, names this machine."""
+    return is_local_name(urlsplit(f"//{header}").hostname or "")
+
+
+def signed_service(authorization: str | None, path: str) -> str | None:
+    """Return the service that a request was signed for, in its header or its query; None when unsigned."""
+    text = authorization
+    if text is None and "X-Amz-Credential=" in path:
+        text = unquote(path).replace("X-Amz-Credential=", "Credential=")
+    found = SCOPE.search(text) if text is not None else None
+    return found[1] if found is not None else None
+
+
+def _request(
+    message: RawRequestMessage,
+    payload: StreamReader,
+    protocol: RequestHandler,
+    writer: AbstractStreamWriter,
+    task: "asyncio.Task[None]",
+) -> web.BaseRequest:
+    return web.BaseRequest(
+        message, payload, protocol, writer, task, asyncio.get_running_loop(), client_max_size=BODY_BYTES
+    )
+
+
+async def _continue(request: web.BaseRequest) -> None:
+    """Let a client that asked first send its body."""
+    if request.version == HttpVersion11 and request.headers["Expect"].lower() == "100-continue":
+        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        request.writer.output_size = 0
+
+
+def _has_begun(request: web.BaseRequest) -> bool:
+    return request.writer.output_size > 0
