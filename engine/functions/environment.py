@@ -15,7 +15,7 @@ from pathlib import Path
 import orjson
 
 from engine.arn import Account
-from engine.clock import Clock, iso_millis, to_millis
+from engine.clock import Clock, to_millis
 from engine.errors import CodeError
 from engine.feed import EnvironmentStarted, EnvironmentStopped, Feed, InvocationFinished, InvocationStarted
 from engine.functions import faults
@@ -123,11 +123,7 @@ class Environment:
         watch = self._clock.stopwatch()
         now = self._clock.now()
         self._log.write(
-            [
-                self._lines.init_start(
-                    iso_millis(now), self.function.runtime_version, self._around.account.region
-                )
-            ]
+            [self._lines.init_start(now, self.function.runtime_version, self._around.account.region)]
         )
         try:
             self._start_process()
@@ -144,9 +140,7 @@ class Environment:
             init_ms = (self._clock.stopwatch() - watch) * 1000
             error_type = fault.error_type if fault.status == "error" else None
             now = self._clock.now()
-            self._log.write(
-                self._lines.init_report(iso_millis(now), init_ms, phase, fault.status or "error", error_type)
-            )
+            self._log.write(self._lines.init_report(now, init_ms, phase, fault.status or "error", error_type))
         return signal
 
     def _start_process(self) -> None:
@@ -176,7 +170,7 @@ class Environment:
         signal: Signal = Ready()
         if self._runtime.pid is None:
             signal = await self._init("invoke", deadline)
-        self._log.write([self._lines.start(iso_millis(started), invocation.request_id)])
+        self._log.write([self._lines.start(started, invocation.request_id)])
         self._around.feed.publish(
             InvocationStarted(
                 started,
@@ -260,7 +254,7 @@ class Environment:
             None if fault is None else fault.status,
             fault.error_type if fault is not None and fault.status == "error" else None,
         )
-        self._log.write(self._lines.end(iso_millis(now), report))
+        self._log.write(self._lines.end(now, report))
         result = InvocationResult(
             payload=payload,
             function_error=None if fault is None else "Unhandled",

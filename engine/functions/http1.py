@@ -44,6 +44,9 @@ class RequestReader:
         self._body_limit = body_limit
         self._buffer = b""
         self._pending: _Body | None = None
+        # A client asks for its next event with the same bytes each time.
+        self._last_empty_head = b""
+        self._last_empty: tuple[bytes, bytes, dict[bytes, bytes]] = (b"", b"", {})
 
     def feed(self, data: bytes) -> None:
         """Take received bytes."""
@@ -80,8 +83,12 @@ class RequestReader:
             if len(self._buffer) > HEAD_LIMIT_BYTES:
                 raise MalformedRequest("the head of the request is too long")
             return False
-        lines = self._buffer[:end].split(b"\r\n")
+        head = self._buffer[:end]
         self._buffer = self._buffer[end + 4 :]
+        if head == self._last_empty_head:
+            self._pending = _Body(Request(*self._last_empty), chunked=False, left=0)
+            return True
+        lines = head.split(b"\r\n")
         parts = lines[0].split(b" ")
         if len(parts) != 3 or not parts[2].startswith(b"HTTP/1."):
             raise MalformedRequest("no HTTP/1.1 request line")
@@ -94,6 +101,8 @@ class RequestReader:
         chunked = headers.get(b"transfer-encoding", b"").lower() == b"chunked"
         length = 0 if chunked else _digits(headers.get(b"content-length", b"0"), 10)
         self._pending = _Body(Request(parts[0], parts[1], headers), chunked, length)
+        if not chunked and not length:
+            self._last_empty_head, self._last_empty = head, (parts[0], parts[1], headers)
         return True
 
     def _read_length(self, pending: _Body) -> bool:

@@ -9,7 +9,8 @@ PARENT is the simulator's process id (0 to be tied to none), HIDDEN the folder i
 imported from. Nothing but the standard library is needed, by Python 3.9 or later.
 """
 
-# ruff: noqa: PTH - pathlib takes a while to import, and a cold start waits for it
+# pathlib takes a while to import, and a cold start waits for it:
+# ruff: noqa: PTH116, PTH118, PTH120
 
 from __future__ import annotations
 

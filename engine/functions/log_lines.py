@@ -6,9 +6,12 @@ Source: Lambda developer guide, "Working with Lambda function logs", and the Tel
 import hashlib
 import math
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Literal
 
 import orjson
+
+from engine.clock import iso_millis
 
 Phase = Literal["init", "invoke"]
 
@@ -34,24 +37,24 @@ class Report:
 class TextLines:
     """Lines of the text format."""
 
-    def init_start(self, _time: str, runtime: str, region: str) -> bytes:
+    def init_start(self, _now: datetime, runtime: str, region: str) -> bytes:
         """Return the first line of an environment."""
         digest = hashlib.sha256(runtime.encode()).hexdigest()
         arn = f"arn:aws:lambda:{region}::runtime:{digest}"
         return f"INIT_START Runtime Version: {runtime}\tRuntime Version ARN: {arn}".encode()
 
     def init_report(
-        self, _time: str, init_ms: float, phase: Phase, status: str, error_type: str | None
+        self, _now: datetime, init_ms: float, phase: Phase, status: str, error_type: str | None
     ) -> list[bytes]:
         """Return the line about a failed initialisation."""
         line = f"INIT_REPORT Init Duration: {init_ms:.2f} ms\tPhase: {phase}\tStatus: {status}"
         return [(line if error_type is None else f"{line}\tError Type: {error_type}").encode()]
 
-    def start(self, _time: str, request_id: str) -> bytes:
+    def start(self, _now: datetime, request_id: str) -> bytes:
         """Return the line before the handler's own."""
         return b"START RequestId: %b Version: $LATEST" % request_id.encode()
 
-    def end(self, _time: str, report: Report) -> list[bytes]:
+    def end(self, _now: datetime, report: Report) -> list[bytes]:
         """Return the lines after the handler's own: END and REPORT."""
         line = (
             f"REPORT RequestId: {report.request_id}\tDuration: {report.duration_ms:.2f} ms"
@@ -70,7 +73,7 @@ class TextLines:
 class JsonLines:
     """Lines of the JSON format: platform events, without START, END and REPORT."""
 
-    def init_start(self, time: str, runtime: str, region: str) -> bytes:
+    def init_start(self, now: datetime, runtime: str, region: str) -> bytes:
         """Return the first line of an environment."""
         digest = hashlib.sha256(runtime.encode()).hexdigest()
         record = {
@@ -79,23 +82,23 @@ class JsonLines:
             "runtimeVersion": runtime,
             "runtimeVersionArn": f"arn:aws:lambda:{region}::runtime:{digest}",
         }
-        return _event(time, "platform.initStart", record)
+        return _event(now, "platform.initStart", record)
 
     def init_report(
-        self, time: str, init_ms: float, phase: Phase, status: str, error_type: str | None
+        self, now: datetime, init_ms: float, phase: Phase, status: str, error_type: str | None
     ) -> list[bytes]:
         """Return the line about a failed initialisation."""
         record: dict[str, Any] = {"initializationType": "on-demand", "phase": phase, "status": status}
         if error_type is not None:
             record["errorType"] = error_type
         record["metrics"] = {"durationMs": round(init_ms, 3)}
-        return [_event(time, "platform.initReport", record)]
+        return [_event(now, "platform.initReport", record)]
 
-    def start(self, time: str, request_id: str) -> bytes:
+    def start(self, now: datetime, request_id: str) -> bytes:
         """Return the line before the handler's own."""
-        return _event(time, "platform.start", {"requestId": request_id, "version": "$LATEST"})
+        return _event(now, "platform.start", {"requestId": request_id, "version": "$LATEST"})
 
-    def end(self, time: str, report: Report) -> list[bytes]:
+    def end(self, now: datetime, report: Report) -> list[bytes]:
         """Return the line after the handler's own."""
         metrics: dict[str, Any] = {
             "durationMs": round(report.duration_ms, 3),
@@ -108,8 +111,8 @@ class JsonLines:
         record: dict[str, Any] = {"requestId": report.request_id, "status": report.status or "success"}
         if report.error_type is not None:
             record["errorType"] = report.error_type
-        return [_event(time, "platform.report", {**record, "metrics": metrics})]
+        return [_event(now, "platform.report", {**record, "metrics": metrics})]
 
 
-def _event(time: str, kind: str, record: dict[str, Any]) -> bytes:
-    return orjson.dumps({"time": time, "type": kind, "record": record})
+def _event(now: datetime, kind: str, record: dict[str, Any]) -> bytes:
+    return orjson.dumps({"time": iso_millis(now), "type": kind, "record": record})
