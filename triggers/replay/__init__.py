@@ -1,0 +1,1 @@
+"""Recordings: written while the simulator runs, and played again, like any file that holds an AWS event."""
