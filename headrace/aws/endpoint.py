@@ -17,6 +17,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from aiohttp import HttpVersion11, web
 from aiohttp.abc import AbstractStreamWriter
+from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.http_parser import RawRequestMessage
 from aiohttp.streams import StreamReader
 from aiohttp.web_protocol import RequestHandler
@@ -33,6 +34,7 @@ from headrace.aws.error_body import (
 )
 
 LOGGER = logging.getLogger(__name__)
+HTTP_LOGGER = logging.getLogger("headrace.aws.http")
 
 LAMBDA_PATH = "/2015-03-31/functions/"
 CONTROL_PATH = "/_headrace/"
@@ -72,10 +74,12 @@ class Endpoint:
     async def __aenter__(self) -> Self:
         """Listen. Raises ConfigurationError when the address is taken or not this machine's."""
         loop = asyncio.get_running_loop()
+        HTTP_LOGGER.addFilter(_name_the_fault_of_a_client)
         self._http = web.Server(
             self._answer,
             request_factory=_request,
             access_log=None,
+            logger=HTTP_LOGGER,
             auto_decompress=False,  # S3 stores what was sent
             max_line_size=HEADER_BYTES,
             max_field_size=HEADER_BYTES,
@@ -213,3 +217,12 @@ async def _continue(request: web.BaseRequest) -> None:
 
 def _has_begun(request: web.BaseRequest) -> bool:
     return request.writer.output_size > 0
+
+
+def _name_the_fault_of_a_client(record: logging.LogRecord) -> bool:
+    """Log what is not HTTP in one line: aiohttp shows a traceback, as if it were the server's fault."""
+    error = record.exc_info[1] if record.exc_info else None
+    if isinstance(error, HttpProcessingError):
+        record.msg, record.args = "a client sent what is not HTTP: %s", (error.message.replace("\n", " "),)
+        record.exc_info = None
+    return True

@@ -56,6 +56,7 @@ class ScriptedFunctions:
         self, clock: Clock, script: Callable[[str, Invocation], Answer] | None = None, seconds: float = 0.0
     ) -> None:
         self.attempts: list[Attempt] = []
+        self.called = asyncio.Event()
         self.running = 0
         self.most_running = 0
         self.script = script or (lambda function, invocation: returned(None))
@@ -67,6 +68,7 @@ class ScriptedFunctions:
         if function.startswith("missing"):
             raise ResourceNotFound("Function", function)
         self.attempts.append(Attempt(self._clock.now(), function, invocation))
+        self.called.set()
         self.running += 1
         self.most_running = max(self.most_running, self.running)
         try:
