@@ -64,9 +64,9 @@ def resume(
 
 
 def settle(connection: sqlite3.Connection, settled: Mapping[str, datetime]) -> None:
-    """Move the named schedules up to these moments; never back."""
+    """Say that the named schedules are settled up to these moments."""
     connection.executemany(
-        "UPDATE schedules SET settled_at = max(settled_at, ?) WHERE name = ?",
+        "UPDATE schedules SET settled_at = ? WHERE name = ?",
         [(to_millis(moment), name) for name, moment in settled.items()],
     )
 

@@ -61,6 +61,7 @@ class ScheduleRunner:
         self._random = random
         self._due: asyncio.Queue[Firing] = asyncio.Queue()
         self._window_ends: dict[str, datetime] = {}
+        self._timings: dict[str, Timing] = {}
 
     async def run(self) -> None:
         """Make up for missed runs, then run every enabled schedule; return at once when there is none."""
@@ -69,14 +70,24 @@ class ScheduleRunner:
         enabled = [schedule for schedule in self._schedules.values() if schedule.enabled]
         if not enabled:
             return
-        timings: dict[str, tuple[Timing, datetime]] = {}
-        for schedule in enabled:
-            position = positions[schedule.name]
-            timing = schedule.timing(position.created)
-            timings[schedule.name] = timing, await self._catch_up(schedule, timing, position, now)
+        self._timings = {
+            schedule.name: schedule.timing(positions[schedule.name].created) for schedule in enabled
+        }
+        settled = {
+            schedule.name: await self._catch_up(schedule, positions[schedule.name], now)
+            for schedule in enabled
+        }
         async with asyncio.TaskGroup() as group:
             group.create_task(self._fire_what_is_due(), name="schedules: fire")
-            await self._schedule(timings, group)
+            await self._schedule(settled, group)
+
+    def next_runs(self) -> dict[str, datetime | None]:
+        """Return when each schedule comes due next: None when it is disabled, over, or not yet started."""
+        now = self._clock.now()
+        return {
+            name: timing.next_after(now) if (timing := self._timings.get(name)) else None
+            for name in self._schedules
+        }
 
     async def _resume(self, now: datetime) -> dict[str, Position]:
         operation = partial(resume, schedules=tuple(self._schedules.values()), now=now)
@@ -87,12 +98,11 @@ class ScheduleRunner:
             except StoreError as error:
                 pause = await self._wait_for_the_store(error, pause)
 
-    async def _catch_up(
-        self, schedule: Schedule, timing: Timing, position: Position, now: datetime
-    ) -> datetime:
+    async def _catch_up(self, schedule: Schedule, position: Position, now: datetime) -> datetime:
         """Fire what was missed before `now`; return up to when the schedule is settled then."""
         if position.created == now:
             return position.settled
+        timing = self._timings[schedule.name]
         if schedule.missed_runs == "last":
             latest = timing.latest_between(position.settled, now)
             if latest is not None:
@@ -114,7 +124,7 @@ class ScheduleRunner:
             due = timing.next_after(due)
         return firings
 
-    async def _schedule(self, timings: dict[str, tuple[Timing, datetime]], group: asyncio.TaskGroup) -> None:
+    async def _schedule(self, settled: dict[str, datetime], group: asyncio.TaskGroup) -> None:
         """Let APScheduler put what comes due into the queue, until cancelled."""
         from .trigger import NominalTimesExecutor, ScheduleTrigger, SimulatorScheduler
 
@@ -127,17 +137,16 @@ class ScheduleRunner:
                     self._due.put_nowait(firing)
 
         scheduler = SimulatorScheduler(timezone=UTC, executors={"default": NominalTimesExecutor()})
-        for name, (timing, settled) in timings.items():
-            if timing.next_after(settled) is None:
+        for name, timing in self._timings.items():
+            if timing.next_after(settled[name]) is None:
                 schedule = self._schedules[name]
                 self._notice("info", schedule.source, f"{schedule.text} does not come due any more")
                 continue
             scheduler.add_job(
                 deliver,
-                ScheduleTrigger(timing, settled),
+                ScheduleTrigger(timing, settled[name]),
                 args=(name, ()),
                 id=name,
-                misfire_grace_time=None,
                 coalesce=False,
                 max_instances=1_000_000,
             )

@@ -37,7 +37,7 @@ class ScheduleTrigger(BaseTrigger):  # type: ignore[misc]
 
 
 class NominalTimesExecutor(BaseExecutor):  # type: ignore[misc]
-    """Calls a job's function with the job's id and the moments at which it was due."""
+    """Calls a job's function with the job's id and the moments at which it was due, however long ago."""
 
     def _do_submit_job(self, job: Job, run_times: Sequence[datetime]) -> None:
         job.func(job.id, run_times)

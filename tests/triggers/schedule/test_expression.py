@@ -54,6 +54,7 @@ def runs(of: Timing, after: datetime, count: int) -> list[str]:
         pytest.param("0 0 L-2 * ? *", "01-29 02-26 03-29", id="days before the last"),
         pytest.param("0 0 LW * ? *", "01-30 02-27 03-31", id="the last weekday"),
         pytest.param("0 0 1W * ? *", "02-02 03-02 04-01", id="nearest, not before the 1st"),
+        pytest.param("0 0 1W 8 ? *", "08-03", id="Saturday the 1st goes to Monday the 3rd"),
         pytest.param("0 0 17W 1 ? *", "01-16", id="Saturday goes to Friday"),
         pytest.param("0 0 18W 1 ? *", "01-19", id="Sunday goes to Monday"),
         pytest.param("0 0 31W * ? *", "01-30 03-31 05-29", id="31W needs a 31st"),

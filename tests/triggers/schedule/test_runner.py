@@ -61,7 +61,7 @@ class Machine:
             self.notices.append(fact)
 
     @asynccontextmanager
-    async def running(self, **schedules: dict[str, Any]) -> AsyncIterator[None]:
+    async def running(self, **schedules: dict[str, Any]) -> AsyncIterator[ScheduleRunner]:
         configured = [
             Schedule.configured(name, ScheduleSettings(**{"function": "f", **options}), ACCOUNT)
             for name, options in schedules.items()
@@ -69,7 +69,7 @@ class Machine:
         runner = ScheduleRunner(configured, self.store, self.acceptor, self.feed, self.clock, Random(7))
         async with asyncio.TaskGroup() as group:
             task = group.create_task(runner.run())
-            yield
+            yield runner
             task.cancel()
 
     async def accepted(self) -> list[dict[str, Any]]:
@@ -164,6 +164,18 @@ async def test_time_disabled_is_not_time_missed(machine: Machine, clock: Clock) 
     async with machine.running(tick=every(5, missed_runs="all")):
         await until(clock, "2026-01-01T00:20:00")
     assert await machine.times() == ["2026-01-01T00:20:00Z"]
+
+
+async def test_the_next_run_of_every_schedule_can_be_asked_for(machine: Machine, clock: Clock) -> None:
+    schedules = {
+        "tick": every(5),
+        "off": every(5, state="DISABLED"),
+        "over": {"expression": "at(2025-01-01T00:00:00)"},
+    }
+    async with machine.running(**schedules) as runner:
+        await until(clock, "2026-01-01T00:07:00")
+        due = datetime(2026, 1, 1, 0, 10, tzinfo=UTC)
+        assert runner.next_runs() == {"tick": due, "off": None, "over": None}
 
 
 async def test_without_schedules_the_runner_returns(machine: Machine) -> None:
@@ -311,6 +323,17 @@ async def test_a_long_absence_is_made_up_for_in_small_transactions(machine: Mach
     times = await machine.times()
     assert len(times) == len(set(times)) == 7 * 24 * 60
     assert max(machine.acceptor.batches) == FIRINGS_PER_WRITE
+
+
+async def test_a_machine_that_was_asleep_runs_everything_that_came_due(
+    machine: Machine, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loop = asyncio.get_running_loop()
+    async with machine.running(tick=every(5)):
+        await until(clock, "2026-01-01T00:02:00")
+        monkeypatch.setattr(loop, "_start", datetime(2026, 1, 1, 0, 18, tzinfo=UTC))  # asleep for 18 minutes
+        await until(clock, "2026-01-01T00:26:00")
+    assert [time[11:16] for time in await machine.times()] == ["00:05", "00:10", "00:15", "00:20", "00:25"]
 
 
 class FailingStore(Store):
