@@ -4,8 +4,8 @@ Every step publishes a frozen fact. A tap sees each one synchronously; a reader 
 its oldest facts when it is slow, and is told how many.
 """
 
-import asyncio
 import logging
+import threading
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,6 +20,13 @@ class Fact:
     """Something that happened, at a moment of the simulator's clock."""
 
     time: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class SimulatorReady(Fact):
+    """Every source is listening and the endpoint answers at `endpoint`."""
+
+    endpoint: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,50 +203,48 @@ class Feed:
         return untap
 
     def read(self, limit: int = 10_000, *, log_lines: bool = False) -> "FeedReader":
-        """Return an async iterator over the coming facts that buffers at most `limit` of them."""
+        """Return the coming facts for another thread to take, of which it keeps at most `limit`."""
         return FeedReader(self, limit, log_lines)
 
 
 class FeedReader:
-    """Iterates over facts until closed; use as a context manager, so that it starts and ends on time."""
+    """Facts for another thread, which may be slow: a terminal, a pipe. Use as a context manager."""
 
     def __init__(self, feed: Feed, limit: int, log_lines: bool) -> None:
         self._buffer: deque[Fact] = deque()
         self._limit = limit
         self._lost = 0
-        self._arrived = asyncio.Event()
         self._closed = False
-        self._untap = feed.tap(self._take, log_lines=log_lines)
+        self._changed = threading.Condition()
+        self._untap = feed.tap(self._put, log_lines=log_lines)
 
-    def _take(self, fact: Fact) -> None:
-        if len(self._buffer) >= self._limit:
-            self._buffer.popleft()
-            self._lost += 1
-        self._buffer.append(fact)
-        self._arrived.set()
+    def _put(self, fact: Fact) -> None:
+        with self._changed:
+            if len(self._buffer) >= self._limit:
+                self._buffer.popleft()
+                self._lost += 1
+            self._buffer.append(fact)
+            self._changed.notify()
+
+    def take(self) -> list[Fact]:
+        """Wait for facts and return all there are, after a FactsLost if some were; empty once closed."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._buffer or self._closed)
+            facts, self._buffer = list(self._buffer), deque()
+            if self._lost:
+                facts.insert(0, FactsLost(facts[0].time, self._lost))
+                self._lost = 0
+            return facts
 
     def close(self) -> None:
-        """Take no more facts; the iteration ends after those that are buffered."""
+        """Put no more in; what is there can still be taken."""
         self._untap()
-        self._closed = True
-        self._arrived.set()
+        with self._changed:
+            self._closed = True
+            self._changed.notify()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> Fact:
-        while not self._buffer:
-            if self._closed:
-                raise StopAsyncIteration
-            self._arrived.clear()
-            await self._arrived.wait()
-        if self._lost:
-            lost, self._lost = self._lost, 0
-            return FactsLost(self._buffer[0].time, lost)
-        return self._buffer.popleft()

@@ -1,0 +1,1 @@
+"""The sources: what calls a function, and with which event."""

@@ -1,0 +1,87 @@
+"""The `headrace` command. Each command's module is imported only when it is called."""
+
+import sys
+from importlib import import_module
+
+import click
+
+from headrace import __version__
+
+COMMANDS = {  # name: (module below headrace.cli, attribute, one line for --help)
+    "init": ("init", "init", "Write headrace.toml and an example function, overwriting nothing."),
+    "check": ("check", "check", "Validate the configuration."),
+    "run": ("run", "run", "Run sources and functions until Ctrl-C."),
+    "invoke": ("invoke", "invoke", "Invoke one function."),
+    "replay": ("replay", "replay", "Send recorded events to functions."),
+    "event": ("event", "event", "Print a realistic event of any kind."),
+    "next": ("next", "next_times", "Print the next fire times of a schedule."),
+    "status": ("status", "status", "Show what the running simulator is doing."),
+    "history": ("history", "history", "List past invocations."),
+    "logs": ("logs", "logs", "Print a function's log."),
+    "queue": ("queue", "queue", "Look into local queues."),
+    "demo": ("demo", "demo", "Show everything once, in a temporary folder."),
+}
+
+
+class LazyGroup(click.Group):
+    """Lists all commands without importing them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """Return the names in the order a newcomer meets them."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """Import and return one command."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, attribute, _ = COMMANDS[cmd_name]
+        command: click.Command = getattr(import_module(f"headrace.cli.{module}"), attribute)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Answer a mistyped command with the nearest one."""
+        if args[0] not in COMMANDS and not args[0].startswith("-"):
+            from difflib import get_close_matches
+
+            near = get_close_matches(args[0], COMMANDS, n=1)
+            hint = f" Did you mean `headrace {near[0]}`?" if near else " See `headrace --help`."
+            ctx.fail(f"There is no command `{args[0]}`.{hint}")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """Write the list of commands from the table above."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, summary) for name, (_, _, summary) in COMMANDS.items()])
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="headrace")
+def cli() -> None:
+    """Run AWS Lambda functions on local events: dropped files, schedules, recordings.
+
+    Start with `headrace init` and `headrace run`, or see it all with `headrace demo`.
+    """
+
+
+def main() -> None:
+    """Run the command; an error that is the user's to mend ends with its text and no traceback.
+
+    Exit status: 0, 1 (the function or the operation failed), 2 (usage or configuration).
+    """
+    from engine.errors import ConfigurationError, HeadraceError
+
+    try:
+        cli()
+    except ConfigurationError as error:
+        click.echo(f"headrace: the configuration has {len(error.problems)} problem(s):", err=True)
+        for problem in error.problems:
+            click.echo(f"  {problem}", err=True)
+        sys.exit(2)
+    except HeadraceError as error:
+        click.echo(f"headrace: {error}", err=True)
+        sys.exit(1)
+    except BrokenPipeError:
+        sys.stderr.close()  # whoever read our output has what they wanted
+        sys.exit(0)

@@ -1,4 +1,4 @@
-import asyncio
+import threading
 from datetime import timedelta
 
 import pytest
@@ -11,28 +11,31 @@ def notice(number: int) -> Notice:
     return Notice(VIRTUAL_START + timedelta(seconds=number), "info", "test", str(number))
 
 
-async def test_a_reader_sees_facts_in_order_and_ends_when_closed(feed: Feed) -> None:
+def test_a_reader_takes_facts_in_order_and_ends_when_closed(feed: Feed) -> None:
     with feed.read() as reader:
         for number in range(3):
             feed.publish(notice(number))
-        reader.close()
-        assert [fact async for fact in reader] == [notice(0), notice(1), notice(2)]
+        assert reader.take() == [notice(0), notice(1), notice(2)]
+        feed.publish(notice(3))
+    assert reader.take() == [notice(3)]
+    assert reader.take() == []
 
 
-async def test_a_slow_reader_loses_its_oldest_facts_and_is_told_how_many(feed: Feed) -> None:
+def test_a_slow_reader_loses_its_oldest_facts_and_is_told_how_many(feed: Feed) -> None:
     with feed.read(limit=2) as reader:
         for number in range(5):
             feed.publish(notice(number))
-        reader.close()
-        assert [fact async for fact in reader] == [FactsLost(notice(3).time, 3), notice(3), notice(4)]
+        assert reader.take() == [FactsLost(notice(3).time, 3), notice(3), notice(4)]
 
 
-async def test_a_waiting_reader_wakes_for_the_next_fact(feed: Feed) -> None:
+def test_a_reader_waits_in_its_own_thread_for_the_next_fact(feed: Feed) -> None:
+    taken: list[Fact] = []
     with feed.read() as reader:
-        waiting = asyncio.ensure_future(anext(reader))
-        await asyncio.sleep(1)
+        thread = threading.Thread(target=lambda: taken.extend(reader.take()))
+        thread.start()
         feed.publish(notice(1))
-        assert await waiting == notice(1)
+        thread.join(10)
+    assert taken == [notice(1)]
 
 
 async def test_a_failing_tap_is_logged_and_the_others_go_on(

@@ -53,14 +53,15 @@ class Queue:
 
     async def peek(self, limit: int) -> list[Message]:
         """Return up to `limit` messages, oldest first, and change nothing."""
-        return await self._store.read(partial(_peek, queue=self.name, limit=limit))
+        return await self._store.read(partial(oldest_messages, queue=self.name, limit=limit))
 
     async def count(self) -> int:
         """Return how many messages the queue holds."""
-        return await self._store.read(partial(_count, queue=self.name))
+        return await self._store.read(partial(count_messages, queue=self.name))
 
 
-def _peek(connection: sqlite3.Connection, queue: str, limit: int) -> list[Message]:
+def oldest_messages(connection: sqlite3.Connection, queue: str, limit: int) -> list[Message]:
+    """Return up to `limit` messages of a queue, oldest first."""
     rows = connection.execute(
         "SELECT message_id, body, attributes, system_attributes, sent_at FROM sqs_messages"
         " WHERE queue = ? ORDER BY sequence LIMIT ?",
@@ -69,11 +70,10 @@ def _peek(connection: sqlite3.Connection, queue: str, limit: int) -> list[Messag
     return [_message(row) for row in rows]
 
 
-def _count(connection: sqlite3.Connection, queue: str) -> int:
-    count: int = connection.execute("SELECT count(*) FROM sqs_messages WHERE queue = ?", (queue,)).fetchone()[
-        0
-    ]
-    return count
+def count_messages(connection: sqlite3.Connection, queue: str) -> int:
+    """Return how many messages a queue holds."""
+    row = connection.execute("SELECT count(*) FROM sqs_messages WHERE queue = ?", (queue,)).fetchone()
+    return int(row[0])
 
 
 def _message(row: Sequence[Any]) -> Message:

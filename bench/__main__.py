@@ -1,0 +1,178 @@
+"""Measure everything and print a table; exit status 1 when a target is missed.
+
+These figures are for people: nothing in the tests depends on the speed of a machine.
+"""
+
+import asyncio
+import http.client
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import aiohttp
+
+from bench import bare
+from bench.simulator_process import SimulatorProcess, drop
+
+INVOKE = "/2015-03-31/functions/{}/invocations"
+CLIENTS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One line of the table. `at_most` says which side of the target is good."""
+
+    name: str
+    value: float
+    unit: str
+    target: float
+    at_most: bool
+    limit: str
+
+    @property
+    def met(self) -> bool:
+        return self.value <= self.target if self.at_most else self.value >= self.target
+
+    def __str__(self) -> str:
+        sign = "<=" if self.at_most else ">="
+        verdict = "ok    " if self.met else "MISSED"
+        figure = f"{self.value:>9.1f} {self.unit:<5} {sign} {self.target:>7g}"
+        return f"{verdict}  {self.name:<44} {figure}   {self.limit}"
+
+
+def file_drops(simulator: SimulatorProcess, count: int = 200) -> float:
+    """Median milliseconds from the beginning of writing a file to the handler's first statement."""
+    drop(simulator.folder / "inbox" / "warm-up", b"x")
+    simulator.wait_for_stamps(1)
+    before = {}
+    for number in range(count):
+        key = f"drop-{number}"
+        before[key] = drop(simulator.folder / "inbox" / key, b"x" * 1000)
+        while key not in simulator.stamps():
+            time.sleep(0.0005)
+        time.sleep(0.005)
+    stamps = simulator.stamps()
+    return statistics.median(stamps[key] - moment for key, moment in before.items()) / 1e6
+
+
+def burst(simulator: SimulatorProcess, count: int = 500) -> float:
+    """Events a second, from the first byte written to the last handler's start."""
+    known = len(simulator.stamps())
+    begin = min(drop(simulator.folder / "inbox" / f"burst-{number}", b"x" * 1000) for number in range(count))
+    stamps = simulator.wait_for_stamps(known + count)
+    return count / ((max(stamps.values()) - begin) / 1e9)
+
+
+def warm_invoke(simulator: SimulatorProcess, count: int = 1000) -> float:
+    """Median milliseconds of a synchronous invoke over one kept connection."""
+    connection = http.client.HTTPConnection(simulator.endpoint)
+    taken = []
+    for _ in range(count + 50):
+        begin = time.perf_counter()
+        connection.request("POST", INVOKE.format("noop"), b'{"key": "value"}')
+        connection.getresponse().read()
+        taken.append(time.perf_counter() - begin)
+    connection.close()
+    return statistics.median(taken[50:]) * 1000
+
+
+def cold_start(simulator: SimulatorProcess, count: int = 15) -> float:
+    """Median milliseconds of the first invoke after the code has changed: a new environment."""
+    taken = []
+    connection = http.client.HTTPConnection(simulator.endpoint)
+    code = simulator.folder / "functions" / "noop" / "handler.py"
+    for number in range(count):
+        code.write_text(f"def handler(event, context): {number}")  # a change retires the environments
+        time.sleep(0.5)
+        begin = time.perf_counter()
+        connection.request("POST", INVOKE.format("noop"), b"{}", {"X-Amz-Log-Type": "Tail"})
+        connection.getresponse().read()
+        if number:
+            taken.append(time.perf_counter() - begin)
+    connection.close()
+    return statistics.median(taken) * 1000
+
+
+async def _asynchronous(simulator: SimulatorProcess, count: int) -> float:
+    async with aiohttp.ClientSession(f"http://{simulator.endpoint}") as session:
+
+        async def client(number: int) -> None:
+            for _ in range(number):
+                async with session.post(
+                    INVOKE.format("noop"), data=b"{}", headers={"X-Amz-Invocation-Type": "Event"}
+                ) as response:
+                    assert response.status == 202, await response.text()
+
+        begin = time.perf_counter()
+        await asyncio.gather(*(client(count // CLIENTS) for _ in range(CLIENTS)))
+        while (await asyncio.to_thread(simulator.status))["functions"]["noop"]["queued"]:
+            await asyncio.sleep(0.01)
+        return count / (time.perf_counter() - begin)
+
+
+def asynchronous(simulator: SimulatorProcess, count: int = 4800) -> float:
+    """Events a second, accepted through the endpoint and completed."""
+    return asyncio.run(_asynchronous(simulator, count))
+
+
+def idle_cpu(simulator: SimulatorProcess, seconds: float = 5.0) -> float:
+    """Percent of one core, of the simulator and its idle environments."""
+    before = simulator.cpu_seconds()
+    time.sleep(seconds)
+    return (simulator.cpu_seconds() - before) / seconds * 100
+
+
+def start_to_ready(count: int = 7) -> float:
+    """Median milliseconds from starting the process to its ready line."""
+    taken = []
+    for _ in range(count):
+        with SimulatorProcess() as simulator:
+            taken.append(simulator.ready_ms)
+    return statistics.median(taken)
+
+
+def measure() -> list[Figure]:
+    """Run everything, printing each figure as it comes."""
+    figures: list[Figure] = []
+
+    def add(name: str, value: float, unit: str, target: float, at_most: bool, limit: str = "") -> None:
+        figures.append(Figure(name, value, unit, target, at_most, limit))
+        print(figures[-1], flush=True)
+
+    python = bare.python_ms()
+    invoke = bare.invoke_ms()
+    rate = bare.invocations_per_second(2)
+    bare_invoke = f"bare listener {invoke:.2f} ms"
+    bare_rate = f"bare listener {rate:.0f}/s"
+    bare_python = f"python -c pass {python:.0f} ms"
+    bare_inotify = f"inotify alone {bare.inotify_ms():.2f} ms"
+    add("start to ready", start_to_ready(), "ms", 400, True, bare_python)
+    with SimulatorProcess() as simulator:
+        time.sleep(1)
+        idle = simulator.memory_mib
+        add("memory, idle", idle, "MiB", 70, True)
+        add("processor, idle", idle_cpu(simulator), "%", 1, True)
+        add("warm synchronous invoke, p50", warm_invoke(simulator), "ms", 1.2, True, bare_invoke)
+        used = simulator.status()["functions"]["noop"]["environments"]
+        add("environments for one caller", used, "", 1, True)
+        add("asynchronous, accepted and completed", asynchronous(simulator), "/s", 1500, False, bare_rate)
+        add("file drop to handler start, p50", file_drops(simulator), "ms", 5, True, bare_inotify)
+        add("500 files at once", burst(simulator), "/s", 800, False, bare_rate)
+        add("cold start of an empty handler, p50", cold_start(simulator), "ms", 60, True, bare_python)
+        for _ in range(2):
+            asynchronous(simulator)
+        warm_invoke(simulator, 2000)
+        add("memory after 10,000 invocations, above idle", simulator.memory_mib - idle, "MiB", 20, True)
+    return figures
+
+
+def main(measured: Callable[[], list[Figure]] = measure) -> int:
+    """Print the table; return the exit status."""
+    missed = [figure for figure in measured() if not figure.met]
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

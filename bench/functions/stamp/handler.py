@@ -1,0 +1,11 @@
+import os
+import time
+
+FILE = os.open(os.environ["STAMPS"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+
+
+def handler(event, context):
+    """Write down when it started, and for which key."""
+    now = time.time_ns()
+    for record in event["Records"]:
+        os.write(FILE, f"{now} {record['s3']['object']['key']}\n".encode())

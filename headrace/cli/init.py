@@ -1,0 +1,56 @@
+"""`headrace init`: a first configuration and a first function."""
+
+from pathlib import Path
+
+import click
+
+CONFIGURATION = """\
+# Every option, explained: {example}
+
+[functions.hello]
+handler = "handler.handler"
+code = "functions/hello"
+
+# Drop a file into ./inbox and the function runs with the event S3 would send.
+[buckets.inbox]
+folder = "inbox"
+
+[[buckets.inbox.notifications]]
+function = "hello"
+
+# Or let it run every five minutes.
+# [schedules.tick]
+# expression = "rate(5 minutes)"
+# function = "hello"
+"""
+
+HANDLER = '''\
+def handler(event, context):
+    """Say what arrived: one line for each object of an S3 event."""
+    for record in event.get("Records", []):
+        s3 = record["s3"]
+        print(f"{record['eventName']}: s3://{s3['bucket']['name']}/{s3['object']['key']}")
+    return {"records": len(event.get("Records", []))}
+'''
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False), default=Path())
+def init(folder: Path) -> None:
+    """Write headrace.toml and an example function into FOLDER, overwriting nothing."""
+    from headrace.fixture_files import example_configuration
+
+    example = example_configuration()
+    files = {
+        folder / "headrace.toml": CONFIGURATION.format(example=example),
+        folder / "functions" / "hello" / "handler.py": HANDLER,
+    }
+    for path, text in files.items():
+        if path.exists():
+            click.echo(f"kept   {path} (it was there already)")
+            continue
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+        click.echo(f"wrote  {path}")
+    where = "" if folder == Path() else f"cd {folder} && "
+    click.echo(f"\nNext:  {where}headrace run --logs\nThen:  cp any-file {folder / 'inbox'}/")

@@ -1,0 +1,67 @@
+"""`headrace logs`: a function's log, from the files of its log streams."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from headrace.cli.options import config_option, unknown_name
+
+LOOK_AGAIN_SECONDS = 0.2  # while following
+
+
+@click.command()
+@click.argument("function")
+@click.option("--follow", "-f", is_flag=True, help="Go on with new lines until Ctrl-C.")
+@click.option("--limit", type=click.IntRange(0), default=200, show_default=True, help="Lines at most.")
+@config_option
+def logs(function: str, follow: bool, limit: int, config_path: Path) -> None:
+    """Print the newest lines of FUNCTION's log, from all its environments in order of time."""
+    from headrace.config import load
+
+    configuration = load(config_path)
+    if function not in configuration.functions:
+        raise unknown_name("function", function, configuration.functions, "FUNCTION")
+    folder = configuration.state / "logs" / "aws" / "lambda" / function
+    tail = LogTail(folder)
+    lines = tail.new_lines()
+    for line in lines[len(lines) - min(limit, len(lines)) :]:
+        click.echo(line)
+    if not lines and not follow:
+        click.echo(f"{function} has not logged anything yet.", err=True)
+    if follow:
+        _follow(tail)
+
+
+class LogTail:
+    """Reads what has been appended to a function's log files since the last look."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._read: dict[Path, int] = {}
+
+    def new_lines(self) -> list[str]:
+        """Return the whole lines that are new, in order of time (each line begins with its moment)."""
+        lines = [line for path in sorted(self._folder.rglob("*.log")) for line in self._appended(path)]
+        lines.sort(key=lambda line: line[:24])
+        return lines
+
+    def _appended(self, path: Path) -> Iterator[str]:
+        with path.open("rb") as file:
+            file.seek(self._read.get(path, 0))
+            text = file.read()
+        whole = text[: text.rfind(b"\n") + 1]
+        self._read[path] = self._read.get(path, 0) + len(whole)
+        yield from whole.decode("utf-8", "replace").split("\n")[:-1]
+
+
+def _follow(tail: LogTail) -> None:
+    import threading
+
+    pause = threading.Event()
+    try:
+        while not pause.wait(LOOK_AGAIN_SECONDS):
+            for line in tail.new_lines():
+                click.echo(line)
+    except KeyboardInterrupt:
+        return

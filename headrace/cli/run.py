@@ -1,0 +1,130 @@
+"""`headrace run`: the main job."""
+
+import asyncio
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sized
+from contextlib import AsyncExitStack, contextmanager
+from pathlib import Path
+
+import click
+
+from engine.feed import Fact, Feed, FeedReader, SimulatorReady
+from headrace.cli.options import config_option
+from headrace.config import Configuration, load
+
+LAST_LINES_SECONDS = 2.0  # how long a slow terminal may take for the last lines
+
+
+@click.command()
+@config_option
+@click.option("--json", "as_json", is_flag=True, help="Print the feed as JSON Lines, for a program to read.")
+@click.option("--logs", is_flag=True, help="Show what the functions print, too.")
+@click.option(
+    "--record",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write every event with its result to this file, for `headrace replay`.",
+)
+def run(config_path: Path, as_json: bool, logs: bool, record: Path | None) -> None:
+    """Run sources and functions until Ctrl-C; a second Ctrl-C stops at once."""
+    from engine import clock
+
+    configuration = load(config_path)
+    try:
+        clock.run(_serve(configuration, as_json, logs, record))
+    except asyncio.CancelledError:
+        sys.exit(130)  # stopped at once, as asked for
+
+
+async def _serve(configuration: Configuration, as_json: bool, logs: bool, record: Path | None) -> None:
+    from headrace.simulator import Simulator
+
+    feed, stop = Feed(), asyncio.Event()
+    write = json_line if as_json else live_line(configuration)
+    with printing(feed.read(log_lines=logs), write), stopping_on_signals(stop):
+        async with AsyncExitStack() as stack:
+            simulator = await stack.enter_async_context(Simulator(configuration, feed))
+            if record is not None:
+                from triggers.replay.recorder import Recorder
+
+                stack.enter_context(Recorder(record, feed, simulator.clock))
+            await simulator.run(stop)
+
+
+def json_line(fact: Fact) -> str:
+    """Return the fact as JSON."""
+    from headrace.fact_json import fact_json
+
+    return fact_json(fact).decode()
+
+
+def live_line(configuration: Configuration) -> Callable[[Fact], str | None]:
+    """Return what turns a fact into its line for people, or None."""
+    from headrace.live_view import LiveView
+
+    view = LiveView()
+    about = _about(configuration)
+
+    def write(fact: Fact) -> str | None:
+        if isinstance(fact, SimulatorReady):
+            return f"{click.style('ready', fg='green', bold=True)}  {fact.endpoint}  {about}  (Ctrl-C stops)"
+        return view.line(fact)
+
+    return write
+
+
+def _about(configuration: Configuration) -> str:
+    file = configuration.file
+    counts: dict[str, Sized] = {
+        "function": file.functions,
+        "bucket": file.buckets,
+        "queue": file.queues,
+        "schedule": file.schedules,
+    }
+    return ", ".join(f"{len(all_)} {kind}{'s'[: len(all_) != 1]}" for kind, all_ in counts.items() if all_)
+
+
+@contextmanager
+def printing(reader: FeedReader, write: Callable[[Fact], str | None]) -> Iterator[None]:
+    """Print the feed from a thread, so that a slow or stopped terminal holds nothing up."""
+
+    def print_all() -> None:
+        try:
+            while facts := reader.take():
+                click.echo("".join(f"{line}\n" for fact in facts if (line := write(fact))), nl=False)
+        except (BrokenPipeError, ValueError):  # nobody reads any more
+            reader.close()
+
+    thread = threading.Thread(target=print_all, name="live view", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        reader.close()
+        thread.join(LAST_LINES_SECONDS)
+
+
+@contextmanager
+def stopping_on_signals(stop: asyncio.Event) -> Iterator[None]:
+    """Set `stop` at the first SIGINT or SIGTERM; at the second, cancel the task that entered this."""
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+
+    def on_signal() -> None:
+        if stop.is_set() and task is not None:
+            task.cancel()
+            return
+        click.echo("Stopping: running invocations may finish; Ctrl-C again stops at once.", err=True)
+        stop.set()
+
+    if sys.platform == "win32":
+        signal.signal(signal.SIGINT, lambda *_: loop.call_soon_threadsafe(on_signal))
+        yield
+        return
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, on_signal)
+    try:
+        yield
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)

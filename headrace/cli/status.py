@@ -1,0 +1,41 @@
+"""`headrace status`: what the running simulator is doing."""
+
+from pathlib import Path
+
+import click
+
+from headrace.cli.options import config_option, json_option
+
+
+@click.command()
+@json_option
+@config_option
+def status(as_json: bool, config_path: Path) -> None:
+    """Show the running simulator's functions, sources and queues. Exit status 1 when none is running."""
+    from headrace.config import load
+    from headrace.control import NotRunning, find_running
+
+    state = load(config_path).state
+    running = find_running(state)
+    if running is None:
+        raise NotRunning(state)
+    if as_json:
+        import orjson
+
+        click.echo(orjson.dumps(running.status, option=orjson.OPT_INDENT_2))
+        return
+    known = running.status
+    click.echo(
+        f"headrace {known['version']} at {running.url}, process {known['pid']}, since {known['started']}"
+    )
+    for name, figures in known["functions"].items():
+        click.echo(
+            f"  function  {name:<18} {figures['environments']} environments, {figures['running']} running,"
+            f" {figures['queued']} events queued"
+        )
+    for name, count in known["queues"].items():
+        click.echo(f"  queue     {name:<18} {count} messages")
+    for name, folder in known["buckets"].items():
+        click.echo(f"  bucket    {name:<18} {folder}")
+    for name, moment in known["schedules"].items():
+        click.echo(f"  schedule  {name:<18} next {moment or 'never'}")

@@ -1,0 +1,89 @@
+"""How a second `headrace` process finds and talks to the running one.
+
+The running simulator writes its endpoint's address into the state folder and answers below `/_headrace/`.
+"""
+
+import http.client
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from engine.errors import HeadraceError
+
+ENDPOINT_FILE = "endpoint"
+STATUS_PATH = "/_headrace/status"
+TIMEOUT_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class RunningSimulator:
+    """A simulator that answers at `url`; `status` is what it said of itself."""
+
+    url: str
+    status: dict[str, Any]
+
+
+def announce(state: Path, url: str) -> None:
+    """Tell other processes where this simulator answers."""
+    (state / ENDPOINT_FILE).write_text(url + "\n", encoding="ascii")
+
+
+def withdraw(state: Path) -> None:
+    """Take the announcement back."""
+    (state / ENDPOINT_FILE).unlink(missing_ok=True)
+
+
+def find_running(state: Path) -> RunningSimulator | None:
+    """Return the simulator that runs on this state folder, or None.
+
+    An address left behind by a killed one is recognised: what answers there must know this state folder.
+    """
+    try:
+        url = (state / ENDPOINT_FILE).read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError):
+        return None
+    try:
+        status = json.loads(request(url, "GET", STATUS_PATH).body)
+    except (OSError, http.client.HTTPException, ValueError):
+        return None
+    if not isinstance(status, dict) or status.get("state") != str(state.resolve()):
+        return None
+    return RunningSimulator(url, status)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An HTTP answer; header names are lower case."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+def request(
+    url: str,
+    method: str,
+    path: str,
+    body: bytes = b"",
+    headers: dict[str, str] | None = None,
+    timeout: float = TIMEOUT_SECONDS,
+) -> Answer:
+    """Send one request to a simulator. Raises OSError or HTTPException when it does not answer."""
+    address = urlsplit(url)
+    connection = http.client.HTTPConnection(address.hostname or "127.0.0.1", address.port, timeout=timeout)
+    try:
+        connection.request(method, path, body, headers or {})
+        response = connection.getresponse()
+        lowered = {name.lower(): value for name, value in response.getheaders()}
+        return Answer(response.status, lowered, response.read())
+    finally:
+        connection.close()
+
+
+class NotRunning(HeadraceError):
+    """A command needs a running simulator, and there is none on this state folder."""
+
+    def __init__(self, state: Path) -> None:
+        super().__init__(f"no simulator is running on {state}: start one with `headrace run`")

@@ -1,0 +1,166 @@
+"""Invoking functions from a command: through the running simulator, or with one made for the purpose."""
+
+import base64
+import http.client
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import orjson
+
+from engine import clock
+from engine.errors import HeadraceError, ResourceNotFound, TooManyRequests
+from engine.feed import RetryScheduled
+from engine.functions.invocation import InvocationResult, Throttled
+from engine.invocation.event import AsyncEvent
+from headrace.config import Configuration, load
+from headrace.control import Answer, find_running, request
+from headrace.live_view import LiveView
+
+if TYPE_CHECKING:
+    import aiohttp
+
+Invoke = Callable[[str, bytes], Awaitable[InvocationResult | Throttled]]
+
+SYNC_TIMEOUT_SECONDS = 1000.0  # beyond the longest function timeout, 900 s
+OK, ACCEPTED = 200, 202
+INVOKE_PATH = "/2015-03-31/functions/{}/invocations"
+REPORT = re.compile(
+    rb"Duration: ([\d.]+) ms\tBilled Duration: (\d+) ms\tMemory Size: \d+ MB\tMax Memory Used: (\d+) MB"
+)
+INIT = re.compile(rb"\tInit Duration: ([\d.]+) ms")
+
+
+class InvokeFailed(HeadraceError):
+    """The running simulator refused an invocation, or went away meanwhile."""
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """What became of an event that was queued: `text` says it to the user."""
+
+    text: str
+
+
+def invoke_once(configuration: Configuration, function: str, payload: bytes) -> InvocationResult | Throttled:
+    """Invoke synchronously, through the running simulator or in an environment started for it."""
+    running = find_running(configuration.state)
+    if running is None:
+        return clock.run(_invoke_alone(configuration, function, payload))
+    answer = _post(running.url, function, payload, {"X-Amz-Log-Type": "Tail"})
+    return _result(function, answer.status, answer.headers, answer.body)
+
+
+def invoke_event(configuration: Configuration, function: str, payload: bytes) -> Accepted:
+    """Queue an event. Without a running simulator, try it once here; what remains waits for the next run.
+
+    Raises StoreError when nothing was accepted.
+    """
+    running = find_running(configuration.state)
+    if running is None:
+        return clock.run(_queue_alone(configuration, function, payload))
+    answer = _post(running.url, function, payload, {"X-Amz-Invocation-Type": "Event"})
+    if answer.status != ACCEPTED:
+        raise _refused(function, answer.body)
+    return Accepted(f"accepted, request {answer.headers['x-amzn-requestid']}")
+
+
+async def _invoke_alone(
+    configuration: Configuration, function: str, payload: bytes
+) -> InvocationResult | Throttled:
+    from headrace.simulator import one_shot
+
+    async with one_shot(configuration) as simulator:
+        return await simulator.invoke(function, payload)
+
+
+async def _queue_alone(configuration: Configuration, function: str, payload: bytes) -> Accepted:
+    from headrace.simulator import one_shot
+
+    event, view = AsyncEvent(function, payload), LiveView()
+    async with one_shot(configuration) as simulator:
+        happened = await simulator.queue_and_try(event)
+    lines = [line for fact in happened if (line := view.line(fact)) is not None]
+    if any(isinstance(fact, RetryScheduled) for fact in happened):
+        lines.append("The retry waits in the store: it runs with `headrace run`.")
+    return Accepted("\n".join([f"accepted, request {event.request_id}", *lines]))
+
+
+def _post(url: str, function: str, payload: bytes, headers: dict[str, str]) -> Answer:
+    try:
+        return request(url, "POST", INVOKE_PATH.format(function), payload, headers, SYNC_TIMEOUT_SECONDS)
+    except (OSError, http.client.HTTPException) as error:
+        raise InvokeFailed(f"the running simulator did not answer for {function}: {error}") from error
+
+
+@asynccontextmanager
+async def open_invoker(config_path: Path) -> AsyncIterator[Invoke]:
+    """Yield a coroutine that invokes a function synchronously with a JSON payload.
+
+    It raises ResourceNotFound for an unknown function, and InvokeFailed when the running simulator goes away.
+    """
+    configuration = load(config_path)
+    running = find_running(configuration.state)
+    if running is not None:
+        import aiohttp
+
+        timeout = aiohttp.ClientTimeout(total=SYNC_TIMEOUT_SECONDS)
+        async with aiohttp.ClientSession(running.url, timeout=timeout) as session:
+            yield _through_endpoint(session)
+        return
+    from headrace.simulator import one_shot
+
+    async with one_shot(configuration) as simulator:
+        yield simulator.invoke
+
+
+def _through_endpoint(session: "aiohttp.ClientSession") -> Invoke:
+    from aiohttp import ClientError
+
+    async def invoke(function: str, payload: bytes) -> InvocationResult | Throttled:
+        path = INVOKE_PATH.format(function)
+        try:
+            async with session.post(path, data=payload, headers={"X-Amz-Log-Type": "Tail"}) as response:
+                headers = {name.lower(): value for name, value in response.headers.items()}
+                return _result(function, response.status, headers, await response.read())
+        except (ClientError, TimeoutError) as error:
+            raise InvokeFailed(f"the running simulator did not answer for {function}: {error}") from error
+
+    return invoke
+
+
+def _result(
+    function: str, status: int, headers: Mapping[str, str], body: bytes
+) -> InvocationResult | Throttled:
+    """Turn the answer of Lambda's Invoke into a result; the figures are read from the log's REPORT line."""
+    if status == TooManyRequests.http_status:
+        return Throttled(str(orjson.loads(body).get("Reason")))
+    if status == ResourceNotFound.http_status:
+        raise ResourceNotFound("Function", function)
+    if status != OK:
+        raise _refused(function, body)
+    tail = base64.b64decode(headers.get("x-amz-log-result", ""))
+    report = REPORT.search(tail)
+    init = INIT.search(tail)
+    error = headers.get("x-amz-function-error")
+    described = orjson.loads(body) if error is not None else {}
+    return InvocationResult(
+        payload=body,
+        function_error=error,
+        error_type=described.get("errorType"),
+        error_message=described.get("errorMessage"),
+        log_tail=tail,
+        duration_ms=float(report[1]) if report else 0.0,
+        billed_ms=int(report[2]) if report else 0,
+        memory_used_mb=int(report[3]) if report else 0,
+        init_ms=float(init[1]) if init else None,
+        environment="",
+    )
+
+
+def _refused(function: str, body: bytes) -> InvokeFailed:
+    said = orjson.loads(body)
+    return InvokeFailed(f"{function}: {said.get('message') or said.get('Message')}")

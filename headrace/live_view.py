@@ -1,0 +1,103 @@
+"""What `headrace run` shows: one line an event and one an invocation, for people."""
+
+from collections.abc import Callable
+from datetime import datetime, tzinfo
+
+import click
+
+from engine.feed import (
+    DeadLettered,
+    DestinationSent,
+    EventDropped,
+    EventEmitted,
+    Fact,
+    FactsLost,
+    InvocationFinished,
+    LogLine,
+    Notice,
+    RecursionStopped,
+    RetryScheduled,
+)
+
+NAME_WIDTH = 14  # columns for the name of a function or a source; longer ones push the rest along
+WORD_WIDTH = 7
+MESSAGE_WIDTH = 100  # columns of an error message
+NOTICE_COLOURS = {"info": "blue", "warning": "yellow", "error": "red"}
+
+
+class LiveView:
+    """Turns facts into lines, with the time of day in the zone of the reader."""
+
+    def __init__(self, zone: tzinfo | None = None) -> None:
+        self._zone = zone
+
+    def line(self, fact: Fact) -> str | None:
+        """Return the line of a fact a user would ask about; most inner steps have none."""
+        text = describe(fact, self._time_of_day)
+        return None if text is None else f"{click.style(self._time_of_day(fact.time), dim=True)}  {text}"
+
+    def _time_of_day(self, moment: datetime) -> str:
+        return moment.astimezone(self._zone).strftime("%H:%M:%S.%f")[:-3]
+
+
+def describe(fact: Fact, time_of_day: Callable[[datetime], str]) -> str | None:
+    """Return the line of a fact without its time, or None for a fact that is not shown."""
+    match fact:
+        case EventEmitted():
+            arrow = click.style("→", dim=True)
+            return _line(fact.source, "event", "blue", f"{fact.name}  {fact.detail} {arrow} {fact.function}")
+        case InvocationFinished(function_error=None):
+            return _line(fact.function, "ok", "green", _figures(fact))
+        case InvocationFinished():
+            error = click.style(f"{fact.error_type}: {_shortened(fact.error_message or '')}", fg="red")
+            return _line(fact.function, "failed", "red", f"{_figures(fact)}  {error}")
+        case RetryScheduled():
+            text = f"attempt {fact.attempt} at {time_of_day(fact.at)[:-4]} ({fact.reason})"
+            return _line(fact.function, "retry", "yellow", text)
+        case DestinationSent():
+            return _line(fact.function, "sent", "cyan", f"record to {fact.target} ({fact.condition})")
+        case DeadLettered():
+            return _line(fact.function, "dead", "red", f"event to {fact.target} ({fact.condition})")
+        case EventDropped():
+            text = f"{fact.condition}: set on_failure or dead_letter to keep such events"
+            return _line(fact.function, "dropped", "red", text)
+        case RecursionStopped():
+            text = (
+                f"{fact.detail} comes from {fact.function} itself and is not sent to it again; {fact.remedy}"
+            )
+            return _line(fact.source, "stopped", "yellow", text)
+        case Notice():
+            return _line(fact.place, fact.level, NOTICE_COLOURS[fact.level], fact.text)
+        case LogLine():
+            return _line(fact.function, "log", None, fact.text)
+        case FactsLost():
+            return click.style(f"{fact.count} lines were not shown: the terminal is too slow", dim=True)
+        case _:
+            return None
+
+
+def _line(resource: str, word: str, colour: str | None, text: str) -> str:
+    """Lay out name, word and text; a resource shows its last part: `buckets.inbox` -> `inbox`."""
+    name = resource.partition(".")[2] or resource
+    styled = click.style(f"{word:<{WORD_WIDTH}}", fg=colour, dim=colour is None)
+    return f"{click.style(f'{name:<{NAME_WIDTH}}', bold=True)} {styled} {text}"
+
+
+def _figures(fact: InvocationFinished) -> str:
+    text = f"{_duration(fact.duration_ms):>8}  {fact.memory_used_mb:>4} MB"
+    if fact.init_ms is not None:
+        text += click.style(f"  cold start {_duration(fact.init_ms)}", dim=True)
+    if fact.attempt > 1:
+        text += f"  attempt {fact.attempt}"
+    return text
+
+
+def _shortened(message: str) -> str:
+    words = " ".join(message.split())
+    return words if len(words) <= MESSAGE_WIDTH else words[: MESSAGE_WIDTH - 1] + "…"
+
+
+def _duration(millis: float) -> str:
+    if millis < 10:
+        return f"{millis:.1f} ms"
+    return f"{millis:.0f} ms" if millis < 10_000 else f"{millis / 1000:.1f} s"

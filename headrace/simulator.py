@@ -1,0 +1,220 @@
+"""The composition root: a configuration becomes running sources, functions and an endpoint.
+
+The nesting of what is entered here is the shutdown order, read from the inside out: sources stop, running
+invocations end, environments go, the store closes, the state folder is free again.
+"""
+
+import asyncio
+import os
+import random
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any, Protocol, Self
+
+import orjson
+from aiohttp import web
+
+from engine.clock import iso_seconds, running_clock
+from engine.feed import Fact, Feed, SimulatorReady
+from engine.functions.invocation import Invocation, InvocationResult, Throttled
+from engine.functions.pool import Functions
+from engine.invocation.destination import Destination, FunctionDestination
+from engine.invocation.event import AsyncEvent, new_request_id
+from engine.invocation.event_queue import EventQueue
+from engine.invocation.event_table import waiting_by_function
+from engine.invocation.retry import RetryLimits
+from engine.invocation.settlement import EventInvokeConfig
+from engine.store.database import Store
+from engine.store.history import History
+from engine.store.state_folder import StateFolder
+from engine.watching import FolderWatcher
+from headrace import __version__
+from headrace.aws.endpoint import Endpoint, Handlers
+from headrace.aws.lambda_invoke import LambdaWire
+from headrace.config import Configuration, resolve
+from headrace.control import STATUS_PATH, announce, withdraw
+from triggers.schedule.runner import ScheduleRunner
+from triggers.schedule.schedule import Schedule
+from triggers.sqs.destination import QueueDestination
+from triggers.sqs.queue import Queue
+
+
+class Source(Protocol):
+    """Something that runs until it is cancelled."""
+
+    name: str
+
+    async def run(self) -> None:
+        """Emit events until cancelled."""
+
+
+class Simulator:
+    """Everything that a configuration describes. Enter it with `async with`, then `run` it.
+
+    Without `sources` nothing emits events: what is left is functions, the endpoint and the queue, as one
+    command needs them. `endpoint` replaces the configured address.
+    """
+
+    def __init__(
+        self,
+        configuration: Configuration,
+        feed: Feed,
+        *,
+        sources: bool = True,
+        endpoint: tuple[str, int] | None = None,
+        chance: random.Random | None = None,
+    ) -> None:
+        self.configuration = configuration
+        self.feed = feed
+        self._has_sources = sources
+        self._address = endpoint or configuration.file.simulator.host_and_port
+        self._chance = chance or random.Random()  # noqa: S311 - draws moments, not secrets
+        self._exit = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        """Lock the state folder, open the store, listen. Raises StoreError or ConfigurationError."""
+        async with AsyncExitStack() as stack:
+            await self._enter(stack)
+            self._exit = stack.pop_all()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Close everything, the innermost first."""
+        await self._exit.aclose()
+
+    async def _enter(self, stack: AsyncExitStack) -> None:
+        configuration, settings = self.configuration, self.configuration.file.simulator
+        self.clock = clock = running_clock()
+        self._started = clock.now()
+        folder = stack.enter_context(StateFolder(configuration.state))
+        self._store = await stack.enter_async_context(Store(folder.database, clock))
+        await stack.enter_async_context(History(self._store, self.feed, clock, settings.history_limit))
+        self._watcher = await stack.enter_async_context(FolderWatcher(clock, self.feed))
+        self.functions = await stack.enter_async_context(
+            Functions(
+                configuration.functions.values(),
+                clock=clock,
+                feed=self.feed,
+                account=configuration.account,
+                state=configuration.state,
+                endpoint=lambda: self.endpoint.url,
+                max_environments=settings.max_environments,
+            )
+        )
+        self.events = EventQueue(self._store, clock, self.feed, self.functions)
+        self._queues = {
+            name: Queue(name, configuration.account, self._store, clock) for name in configuration.file.queues
+        }
+        for name in configuration.functions:
+            self.events.add(name, self._event_invoke_config(name))
+        await self.events.release_leases()
+        wire = LambdaWire(configuration.account, self.functions, self.events, self.functions.lineage_of)
+        self.endpoint = await stack.enter_async_context(
+            Endpoint(*self._address, Handlers(wire.handle, self._control, self._control))
+        )
+        announce(configuration.state, self.endpoint.url)
+        stack.callback(withdraw, configuration.state)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Run until `stop` is set, then wind down: no new events, running invocations end within the grace.
+
+        Events that have not run by then stay in the store for the next start.
+        """
+        sources: list[Source] = [self._schedules()] if self._has_sources else []
+        async with asyncio.TaskGroup() as group:
+            events = group.create_task(self.events.run(), name="event queue")
+            tasks = [group.create_task(source.run(), name=source.name) for source in sources]
+            self.feed.publish(SimulatorReady(self.clock.now(), self.endpoint.url))
+            await stop.wait()
+            for task in tasks:
+                task.cancel()
+            events.cancel()
+            grace = self.configuration.file.simulator.shutdown_grace_in_seconds
+            await asyncio.wait([events, *tasks], timeout=grace)
+
+    async def invoke(self, function: str, payload: bytes) -> InvocationResult | Throttled:
+        """Invoke a function synchronously. Raises ResourceNotFound when no function goes by this name."""
+        return await self.functions.invoke(function, Invocation(new_request_id(), payload))
+
+    async def queue_and_try(self, event: AsyncEvent) -> list[Fact]:
+        """Queue an event, run what is due, return what happened to it; what is left waits in the store."""
+        happened: list[Fact] = []
+
+        def take(fact: Fact) -> None:
+            if getattr(fact, "request_id", None) == event.request_id:
+                happened.append(fact)
+
+        untap = self.feed.tap(take)
+        async with asyncio.TaskGroup() as group:
+            running = group.create_task(self.events.run(), name="event queue")
+            await self.events.accept(event)
+            await self.clock.idle()
+            running.cancel()
+        untap()
+        return happened
+
+    def _event_invoke_config(self, name: str) -> EventInvokeConfig:
+        settings = self.configuration.file.functions[name]
+        most = self.configuration.file.simulator.max_environments
+        reserved = settings.reserved_concurrency
+        return EventInvokeConfig(
+            arn=self.configuration.account.function(name),
+            concurrency=most if reserved is None else min(reserved, most),
+            limits=RetryLimits(
+                settings.maximum_retry_attempts, timedelta(seconds=settings.maximum_event_age_in_seconds)
+            ),
+            on_success=self._destination(settings.on_success),
+            on_failure=self._destination(settings.on_failure),
+            dead_letter=self._destination(settings.dead_letter),
+            recursive_loop=settings.recursive_loop,
+        )
+
+    def _destination(self, reference: str | None) -> Destination | None:
+        if reference is None:
+            return None
+        kind, name = resolve(reference, ("functions", "queues"))
+        if kind == "queues":
+            return QueueDestination(self._queues[name], self.clock, self._chance)
+        return FunctionDestination(name, self.configuration.account.function(name), self.events)
+
+    def _schedules(self) -> ScheduleRunner:
+        schedules = [
+            Schedule.configured(name, settings, self.configuration.account)
+            for name, settings in self.configuration.file.schedules.items()
+        ]
+        schedules = [
+            replace(schedule, function=resolve(schedule.function, ("functions",))[1])
+            for schedule in schedules
+        ]
+        return ScheduleRunner(schedules, self._store, self.events, self.feed, self.clock, self._chance)
+
+    async def _control(self, request: web.BaseRequest) -> web.StreamResponse:
+        if request.path != STATUS_PATH:
+            return web.json_response({"message": f"there is no {request.path}"}, status=404)
+        return web.Response(body=orjson.dumps(await self.status()), content_type="application/json")
+
+    async def status(self) -> dict[str, Any]:
+        """What `headrace status` shows, as JSON values."""
+        waiting = await self._store.read(waiting_by_function)
+        return {
+            "version": __version__,
+            "pid": os.getpid(),
+            "state": str(self.configuration.state.resolve()),
+            "started": iso_seconds(self._started),
+            "functions": {
+                name: {"environments": 0, "running": 0, "queued": waiting.get(name, 0)}
+                for name in self.configuration.functions
+            },
+            "queues": {name: await queue.count() for name, queue in self._queues.items()},
+            "buckets": {},
+            "schedules": {},
+        }
+
+
+@asynccontextmanager
+async def one_shot(configuration: Configuration) -> AsyncIterator[Simulator]:
+    """Yield a simulator for one command: no sources, and an endpoint on any free port."""
+    async with Simulator(configuration, Feed(), sources=False, endpoint=("127.0.0.1", 0)) as simulator:
+        yield simulator
