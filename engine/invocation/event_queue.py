@@ -101,13 +101,21 @@ class EventQueue:
     async def run(self) -> None:
         """Run events until cancelled; then let those that run finish, and settle them, before it returns.
 
-        How long they may take is for the owner of the environments to say. What was claimed and not begun,
-        or cannot be settled because the store fails, runs after the next start.
+        A second cancellation abandons them. What was abandoned, was claimed and not begun, or could not be
+        settled because the store fails, runs after the next start.
         """
         async with asyncio.TaskGroup() as group:
-            for function, dispatcher in self._dispatchers.items():
+            tasks = [
                 group.create_task(dispatcher.run(), name=f"events of {function}")
-            await asyncio.Event().wait()
+                for function, dispatcher in self._dispatchers.items()
+            ]
+            try:
+                await asyncio.Event().wait()
+            finally:
+                for dispatcher in self._dispatchers.values():
+                    dispatcher.stop()
+                if tasks:
+                    await asyncio.wait(tasks)
 
 
 class _Dispatcher:
@@ -143,17 +151,19 @@ class _Dispatcher:
         """Look at the queue again."""
         self._changed.set()
 
+    def stop(self) -> None:
+        """Begin no more; `run` returns when the last event in hand is settled."""
+        self._stopping = True
+        self._changed.set()
+
     async def run(self) -> None:
-        """Claim and run events until cancelled, then finish those that run."""
+        """Claim and run events until stopped; cancelling it abandons those that run."""
         async with asyncio.TaskGroup() as group:
-            try:
-                while True:
-                    await self._step(group)
-            finally:
-                self._stopping = True
-                while self._in_hand:
-                    self._changed.clear()
-                    await self._changed.wait()
+            while not self._stopping:
+                await self._step(group)
+            while self._in_hand:
+                self._changed.clear()
+                await self._changed.wait()
 
     async def _step(self, group: asyncio.TaskGroup) -> None:
         """Claim what there is room for; return when it is time to look again."""

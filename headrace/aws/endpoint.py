@@ -112,14 +112,15 @@ class Endpoint:
             response = self._refusal(request) or await self._dispatch(request)
         except ApiError as error:
             response = error_response(error)
-        except (web.RequestPayloadError, ConnectionError) as error:
-            LOGGER.debug("%s %s: the client went away: %s", request.method, request.path, error)
-            response = broken_request()
         except web.HTTPException:
             raise
-        except Exception:
-            LOGGER.exception("%s %s failed", request.method, request.path)
-            response = internal_failure()
+        except Exception as error:
+            if _client_is_gone(request, error):
+                LOGGER.debug("%s %s: the client went away: %s", request.method, request.path, error)
+                response = broken_request()
+            else:
+                LOGGER.exception("%s %s failed", request.method, request.path)
+                response = internal_failure()
             if _has_begun(request) and request.transport is not None:
                 request.transport.abort()  # half an answer must not look like a whole one
         if not response.prepared:
@@ -213,6 +214,13 @@ async def _continue(request: web.BaseRequest) -> None:
     if request.version == HttpVersion11 and request.headers["Expect"].lower() == "100-continue":
         await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         request.writer.output_size = 0
+
+
+def _client_is_gone(request: web.BaseRequest, error: Exception) -> bool:
+    if isinstance(error, web.RequestPayloadError | ConnectionError):
+        return True
+    # What aiohttp raises when a body is read whose connection has been lost before.
+    return isinstance(error, RuntimeError) and request.transport is None
 
 
 def _has_begun(request: web.BaseRequest) -> bool:

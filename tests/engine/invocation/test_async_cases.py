@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import json
 import random
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -36,7 +37,7 @@ def cases() -> list[dict[str, Any]]:
     return [json.loads(line) for line in CASES.read_text(encoding="utf-8").splitlines()]
 
 
-def answer(handler: dict[str, Any], invocation: Invocation) -> InvocationResult:
+def scripted(handler: dict[str, Any], invocation: Invocation) -> InvocationResult:
     if handler["mode"] == "return" or invocation.attempt > handler.get("times", 3):
         return returned(handler.get("value"))
     return raised(handler["errorType"], handler["errorMessage"], invocation.request_id)
@@ -68,6 +69,10 @@ def config(case: dict[str, Any], queues: dict[str, Queue], clock: Clock) -> Even
     )
 
 
+def constantly(answer: InvocationResult) -> Callable[[str, Invocation], InvocationResult]:
+    return lambda function, invocation: answer
+
+
 def holds(expected: Any, found: Any) -> bool:
     """Say whether `found` has every member of `expected` with its value."""
     if isinstance(expected, dict):
@@ -82,7 +87,7 @@ async def test_conformance_case(case: dict[str, Any], store: Store, clock: Clock
     if case["id"] == "absent":
         pytest.skip("the shared conformance cases are not beside this checkout")
     queues = {name: Queue(name, ACCOUNT, store, clock) for name in ("OnSuccess", "OnFailure", "dlq")}
-    functions = ScriptedFunctions(clock, lambda function, invocation: answer(case["handler"], invocation))
+    functions = ScriptedFunctions(clock, lambda function, invocation: scripted(case["handler"], invocation))
     events = EventQueue(store, clock, feed, functions)
     events.add("f", config(case, queues, clock))
     task = asyncio.create_task(events.run())
@@ -149,9 +154,8 @@ async def test_records_have_the_members_that_were_recorded_on_aws(
     for number, recorded in enumerate(records):
         failed = "functionError" in recorded["responseContext"]
         attempts = recorded["requestContext"]["approximateInvokeCount"]
-        functions = ScriptedFunctions(
-            clock, lambda function, invocation, failed=failed: raised("E", "m") if failed else returned({})
-        )
+        answer = raised("E", "m") if failed else returned({})
+        functions = ScriptedFunctions(clock, constantly(answer))
         queue = Queue(f"q{number}", ACCOUNT, store, clock)
         sender = QueueDestination(queue, clock, random.Random(0))
         events = EventQueue(store, clock, feed, functions)

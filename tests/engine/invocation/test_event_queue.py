@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
+from typing import Literal
 
 import orjson
 import pytest
@@ -307,7 +308,12 @@ async def test_a_success_record_is_another_functions_event(
 
 @pytest.mark.parametrize(("recursive_loop", "runs"), [("Terminate", 32), ("Allow", 60)])
 async def test_functions_that_call_each_other_are_stopped_after_sixteen_rounds(
-    store: Store, clock: Clock, feed: Feed, facts: list[Fact], recursive_loop: str, runs: int
+    store: Store,
+    clock: Clock,
+    feed: Feed,
+    facts: list[Fact],
+    recursive_loop: Literal["Terminate", "Allow"],
+    runs: int,
 ) -> None:
     functions = ScriptedFunctions(clock, seconds=1)
     queue = EventQueue(store, clock, feed, functions)
@@ -370,6 +376,42 @@ async def test_stopping_lets_running_invocations_settle_and_starts_no_more(
         await asyncio.sleep(1)
     assert len(functions.attempts) == 2
     assert await waiting(store) == {"resize": 8}
+
+
+async def test_a_second_cancellation_abandons_what_runs(
+    store: Store, clock: Clock, feed: Feed, functions: ScriptedFunctions
+) -> None:
+    functions.seconds = 900
+    queue = EventQueue(store, clock, feed, functions)
+    queue.add("resize", CONFIG)
+    queue.add("idle", CONFIG)
+    task = asyncio.create_task(queue.run())
+    for _ in range(5):
+        await queue.accept(AsyncEvent("resize", b"{}"))
+    await asyncio.sleep(1)
+    start = clock.now()
+    task.cancel()
+    await asyncio.wait([task], timeout=10)
+    assert functions.running == 2
+    task.cancel()
+    await asyncio.wait([task])
+    assert task.cancelled()
+    assert functions.running == 0
+    assert clock.now() - start == timedelta(seconds=10)
+    assert await waiting(store) == {"resize": 5}
+
+
+async def test_a_bug_in_the_runner_ends_the_queue_and_loses_nothing(
+    store: Store, clock: Clock, feed: Feed, functions: ScriptedFunctions
+) -> None:
+    functions.script = lambda function, invocation: KeyError("bug")
+    queue = EventQueue(store, clock, feed, functions)
+    queue.add("resize", CONFIG)
+    task = asyncio.create_task(queue.run())
+    await queue.accept(AsyncEvent("resize", b"{}"))
+    await asyncio.wait([task], timeout=10)
+    assert isinstance(task.exception(), ExceptionGroup)
+    assert await waiting(store) == {"resize": 1}
 
 
 async def test_events_of_a_function_that_is_no_longer_configured_are_kept_and_told(

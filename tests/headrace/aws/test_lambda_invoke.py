@@ -49,9 +49,8 @@ async def boto3_invoke(there: Served, **parameters: Any) -> dict[str, Any]:
             config=Config(retries={"total_max_attempts": 1}),
         )
         try:
-            answer: dict[str, Any] = client.invoke(**parameters)
-            answer["Payload"] = answer["Payload"].read()
-            return answer
+            answer = client.invoke(**parameters)
+            return {**answer, "Payload": answer["Payload"].read()}
         finally:
             client.close()
 
