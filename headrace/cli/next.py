@@ -102,9 +102,11 @@ def _runs(expression: str, kind: Kind, zone: ZoneInfo, begin: datetime, count: i
 
 
 def _print_times(runs: list[datetime], begin: datetime, zone: ZoneInfo, *, local: bool) -> None:
-    lines = [f"{run.astimezone(zone):%a %Y-%m-%d %H:%M:%S %Z}   {_utc(run)}" for run in runs]
-    if not local:
-        lines = [f"{run:%a} {_utc(run)}" for run in runs]
+    lines = [f"{run:%a} {_utc(run)}" for run in runs]
+    if local:
+        walls = [f"{run.astimezone(zone):%a %Y-%m-%d %H:%M:%S %Z}" for run in runs]
+        column = max(map(len, walls))
+        lines = [f"{wall:<{column}}   {_utc(run)}" for wall, run in zip(walls, runs, strict=True)]
     width = max(map(len, lines))
     for number, line in enumerate(lines):
         click.echo(f"{line:<{width}}   {_distance(runs[0] - begin)}" if number == 0 else line)
