@@ -21,6 +21,7 @@ from engine.feed import EnvironmentStarted, EnvironmentStopped, Feed, Invocation
 from engine.functions import faults
 from engine.functions.definition import FunctionDefinition
 from engine.functions.faults import Fault
+from engine.functions.guard import Guard
 from engine.functions.invocation import Invocation, InvocationResult
 from engine.functions.log_lines import JsonLines, Phase, Report, TextLines
 from engine.functions.logs import LogStream
@@ -40,6 +41,7 @@ class Surroundings:
     """What all environments of a simulator share. `logs` is None when no log files are kept."""
 
     clock: Clock
+    guard: Guard
     feed: Feed
     account: Account
     endpoint: Callable[[], str | None]
@@ -60,7 +62,7 @@ class Environment:
         self._log = LogStream(function.name, surroundings.logs, surroundings.clock, surroundings.feed)
         self.name = self._log.environment
         self._lines = JsonLines() if function.log_format == "JSON" else TextLines()
-        self._runtime = Runtime(surroundings.clock, self._log.write)
+        self._runtime = Runtime(surroundings.clock, surroundings.guard, self._log.write)
         self._temporary = surroundings.temporary / self.name
         self._folder: Path | None = None
         self._fresh = True

@@ -8,23 +8,24 @@ import os
 import shutil
 import tempfile
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from secrets import token_hex
 from typing import Self
 
-import psutil
-
 from engine.arn import Account
 from engine.clock import Clock, Timer, to_millis
 from engine.errors import ResourceNotFound
-from engine.feed import Feed
+from engine.feed import Feed, Notice
+from engine.functions.code_watch import CodeWatch
 from engine.functions.definition import FunctionDefinition
 from engine.functions.environment import Environment, Surroundings
+from engine.functions.guard import Guard
 from engine.functions.invocation import Invocation, InvocationResult, Throttled
 from engine.functions.tracing import trace_root
+from engine.watching import FolderWatcher
 
 MEMORY_CHECK_SECONDS = 0.05
 IDLE_TOLERANCE_SECONDS = 0.001  # a timer may come a hair early
@@ -42,6 +43,8 @@ class _Function:
     definition: FunctionDefinition
     idle: list[Environment] = field(default_factory=list)
     running: int = 0
+    watch: CodeWatch | None = None
+    to_be_watched: bool = True
 
 
 @dataclass(slots=True, eq=False)
@@ -66,16 +69,21 @@ class Functions:
         endpoint: Callable[[], str | None] = lambda: None,
         max_environments: int = MAX_ENVIRONMENTS,
         stop_grace: timedelta = STOP_GRACE,
+        watcher: FolderWatcher | None = None,
+        not_code: Sequence[Path] = (),
     ) -> None:
         """`state` is the state folder, for logs and unpacked code; without one, both end with the simulator.
 
         `endpoint` gives the URL that a handler's AWS clients use; it is asked whenever a process is started.
+        With a `watcher`, a function's environments are renewed when its code changes; `not_code` are
+        folders and files whose changes are none of its code's: buckets, databases, the state folder.
         """
         self._functions = {definition.name: _Function(definition) for definition in definitions}
         self._clock = clock
         self._temporary = Path(tempfile.gettempdir()) / f"{FOLDER_PREFIX}{os.getpid()}-{token_hex(4)}"
         self._around = Surroundings(
             clock=clock,
+            guard=Guard(self._temporary),
             feed=feed,
             account=account or Account(),
             endpoint=endpoint,
@@ -93,10 +101,11 @@ class Functions:
         self._memory_timer: Timer | None = None
         self._idle_timer: asyncio.TimerHandle | None = None
         self._room = max_environments
+        self._watcher = watcher
+        self._not_code = tuple(not_code)
         self._closed = False
 
     async def __aenter__(self) -> Self:
-        remove_leftovers()
         self._temporary.mkdir(mode=0o700)
         return self
 
@@ -105,10 +114,14 @@ class Functions:
         for timer in (self._idle_timer, self._memory_timer):
             if timer is not None:
                 timer.cancel()
+        for state in self._functions.values():
+            if state.watch is not None:
+                state.watch.close()
         for environment in tuple(self._alive):
             self._stop_later(environment, "shutdown")
         with self._clock.outside():
             await asyncio.gather(*self._tasks)
+        await asyncio.to_thread(self._around.guard.close)
         await asyncio.to_thread(shutil.rmtree, self._temporary, ignore_errors=True)
 
     async def invoke(self, function: str, invocation: Invocation) -> InvocationResult | Throttled:
@@ -144,6 +157,8 @@ class Functions:
                     self._release(state, environment)
         finally:
             state.running -= 1
+            if state.to_be_watched:  # not before the first result, so that no cold start waits for it
+                asyncio.get_running_loop().call_soon(self._watch_code, state)
             del self._lineages[root]
 
     def lineage_of(self, root: str) -> tuple[str, ...] | None:
@@ -153,6 +168,9 @@ class Functions:
     def retire(self, function: str) -> None:
         """Let the function's next invocations run in new environments. Those at work finish first."""
         state = self._functions[function]
+        if state.watch is not None and not state.definition.package.path.exists():
+            state.watch.close()  # and watch it again when it is back
+            state.watch, state.to_be_watched = None, True
         for environment in self._alive:
             if environment.function is state.definition:
                 environment.retired = True
@@ -200,6 +218,20 @@ class Functions:
         else:
             self._stop_later(environment, "room for another function")
 
+    def _watch_code(self, state: _Function) -> None:
+        if self._watcher is None or self._closed or not state.to_be_watched:
+            return
+        state.to_be_watched = False
+        definition = state.definition
+        try:
+            state.watch = CodeWatch(
+                self._watcher, definition.package, self._not_code, lambda: self.retire(definition.name)
+            )
+        except OSError as error:
+            text = f"changes of its code will not be noticed: {error}"
+            place = f"functions.{definition.name}"
+            self._around.feed.publish(Notice(self._clock.now(), "warning", place, text))
+
     def _give_room(self) -> None:
         """Let who has waited longest make an environment."""
         if self._waiting:
@@ -246,11 +278,3 @@ class Functions:
                 for environment, since in self._idle_since.items()
             )
             self._idle_timer = asyncio.get_running_loop().call_later(max(0.0, soonest), self._reclaim_idle)
-
-
-def remove_leftovers() -> None:
-    """Remove the temporary folders of simulators that were killed."""
-    for folder in Path(tempfile.gettempdir()).glob(f"{FOLDER_PREFIX}*-*"):
-        pid = folder.name.removeprefix(FOLDER_PREFIX).split("-")[0]
-        if pid.isdigit() and not psutil.pid_exists(int(pid)):
-            shutil.rmtree(folder, ignore_errors=True)

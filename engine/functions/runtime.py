@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.clock import Clock
+from engine.functions.guard import Guard
 from engine.functions.output import OutputPipe
 from engine.functions.process import ChildProcess
 from engine.functions.runtime_api import Answered, Failed, Ready, RuntimeApi, TooLarge
@@ -44,8 +45,9 @@ Signal = Ready | Answered | TooLarge | Failed | Exited | TimedOut | OutOfMemory 
 class Runtime:
     """Runs one process after another on one Runtime API. `log` gets what they write, cut into events."""
 
-    def __init__(self, clock: Clock, log: Callable[[Sequence[bytes]], None]) -> None:
+    def __init__(self, clock: Clock, guard: Guard, log: Callable[[Sequence[bytes]], None]) -> None:
         self._clock = clock
+        self._guard = guard
         self._log = log
         self._api = RuntimeApi(self.signal)
         self._waiter: asyncio.Future[Signal] | None = None
@@ -85,6 +87,7 @@ class Runtime:
             output.close()
             raise
         output.started()
+        self._guard.add(process.pid)
         self._process, self._output = process, output
 
     def offer(self, request_id: str, head: bytes, payload: bytes) -> None:
@@ -148,6 +151,7 @@ class Runtime:
         self.signal(TimedOut())
 
     def _exited(self, process: ChildProcess, returncode: int) -> None:
+        self._guard.remove(process.pid)
         self._ending.discard(process)
         if process is self._process:
             self._process = None

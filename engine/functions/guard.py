@@ -1,0 +1,66 @@
+"""Ends every runtime process when the simulator is gone, however it went.
+
+A few lines of shell wait on a pipe that only the simulator holds open. When that closes, they kill the
+process groups that are still alive, with whatever handlers have started in them, and remove the temporary
+folder. On Linux the kernel kills the runtime processes themselves even before (launcher.py).
+"""
+
+import contextlib
+import subprocess
+from pathlib import Path
+
+SCRIPT = """
+groups=""
+while read -r sign group; do
+    kept=""
+    for other in $groups; do [ "$other" = "$group" ] || kept="$kept $other"; done
+    if [ "$sign" = + ]; then groups="$kept $group"; else groups=$kept; fi
+done
+for group in $groups; do kill -KILL "-$group"; done 2>/dev/null
+rm -rf -- "$1"
+"""
+
+
+class Guard:
+    """Knows the process groups that are alive. It is a process of its own from the first one on."""
+
+    def __init__(self, folder: Path) -> None:
+        """`folder` is removed when the simulator has been killed, and by `close`."""
+        self._folder = folder
+        self._process: subprocess.Popen[bytes] | None = None
+        self._missing = False
+
+    def add(self, group: int) -> None:
+        """Watch over a process group."""
+        if self._process is None and not self._missing:
+            self._start()
+        self._tell(f"+ {group}\n")
+
+    def remove(self, group: int) -> None:
+        """Forget a group that has ended."""
+        self._tell(f"- {group}\n")
+
+    def close(self) -> None:
+        """Kill the groups that are left, remove the folder, and end. Waits for that."""
+        if self._process is not None:
+            with contextlib.suppress(OSError):
+                self._process.communicate()
+            self._process = None
+
+    def _start(self) -> None:
+        try:
+            self._process = subprocess.Popen(
+                ["/bin/sh", "-c", SCRIPT, "headrace-guard", str(self._folder)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,  # Ctrl-C in a terminal is not meant for it
+                bufsize=0,
+            )
+        except OSError:
+            self._missing = True  # a system without a shell: the kernel's own tie is left
+
+    def _tell(self, line: str) -> None:
+        if self._process is not None and self._process.stdin is not None:
+            with contextlib.suppress(OSError):
+                self._process.stdin.write(line.encode())
