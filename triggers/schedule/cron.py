@@ -167,7 +167,7 @@ def _day_of_week_rule(text: str) -> DayRule:
         return DaysOfWeek(frozenset({7 - int(match[1]) or 7}))
     if match := re.fullmatch(r"([A-Z]{3}|[0-9]{1,2})L", form):
         return LastDayOfWeek(_value(match[1], _DAY_OF_WEEK))
-    if match := re.fullmatch(r"([A-Z]{3}|[0-9]{1,2})#([0-9]+)", form):
+    if match := re.fullmatch(r"([A-Z]{3}|[0-9]{1,2})#([0-9]{1,9})", form):
         weekday, nth = _value(match[1], _DAY_OF_WEEK), int(match[2])
         if not 1 <= nth <= 5:
             raise ExpressionProblem(f"day-of-week: 1-5 may stand after #, got {nth}")

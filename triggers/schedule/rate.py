@@ -31,7 +31,7 @@ class Rate:
 
 def parse_rate(text: str, *, strict_plural: bool) -> Rate:
     """Read what stands between the parentheses of `rate(...)`. Raises ExpressionProblem."""
-    match = re.fullmatch(r"([0-9]+) ([a-z]+)", text)
+    match = re.fullmatch(r"([0-9]{1,18}) ([a-z]+)", text)
     if match is None:
         raise ExpressionProblem(
             "rate(...) needs a whole number, one blank and a unit in lower case, such as rate(5 minutes)"

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import islice
 from pathlib import Path
@@ -402,6 +403,25 @@ def test_cron_agrees_with_aws_croniter_where_that_has_an_answer(
         return  # it refuses LW (its parser) and steps beyond the field
     if expected is not None:  # it gives up after ten months without a run
         assert timing(f"cron({inner})").next_after(after) == expected
+
+
+FIELD_LIKE = st.text("0123456789*/-,?LW#MONJAfri.²", max_size=6)
+
+
+@settings(max_examples=300)
+@given(
+    st.one_of(
+        st.lists(FIELD_LIKE, max_size=7).map(lambda fields: f"cron({' '.join(fields)})"),
+        st.text("rate(1590 minutesdayhour)").map(lambda text: f"rate({text}"),
+        st.text("at(20199-T:30)").map(lambda text: f"at({text})"),
+        st.integers(1, 5000).map(lambda digits: f"rate({'9' * digits} days)"),
+        st.text(),
+    ),
+    st.sampled_from(["rule", "scheduler"]),
+)
+def test_any_text_is_read_or_refused(text: str, kind: Kind) -> None:
+    with suppress(InvalidExpression):
+        timing(text, kind).next_after(NEW_YEAR)
 
 
 def test_conformance_cases(shared: Path) -> None:
