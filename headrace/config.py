@@ -18,8 +18,8 @@ from engine.errors import CodeError, ConfigurationError
 from engine.functions.definition import FunctionDefinition, define
 from engine.functions.settings import FunctionName, FunctionSettings
 from engine.settings import Settings
-from triggers.s3.settings import BucketSettings, NotificationSettings
-from triggers.schedule.settings import ScheduleSettings
+from triggers.s3.settings import BucketName, BucketSettings, NotificationSettings
+from triggers.schedule.settings import ScheduleName, ScheduleSettings
 from triggers.sqs.settings import QueueName, QueueSettings
 
 
@@ -54,9 +54,9 @@ class ConfigurationFile(Settings):
 
     simulator: SimulatorSettings = SimulatorSettings()
     functions: dict[FunctionName, FunctionSettings] = Field(default_factory=dict)
-    buckets: dict[str, BucketSettings] = Field(default_factory=dict)
+    buckets: dict[BucketName, BucketSettings] = Field(default_factory=dict)
     queues: dict[QueueName, QueueSettings] = Field(default_factory=dict)
-    schedules: dict[str, ScheduleSettings] = Field(default_factory=dict)
+    schedules: dict[ScheduleName, ScheduleSettings] = Field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

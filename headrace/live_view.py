@@ -21,7 +21,13 @@ from engine.feed import (
 
 NAME_WIDTH = 14  # columns for the name of a function or a source; longer ones push the rest along
 WORD_WIDTH = 7
+LOG_CONTINUES = "\n" + " " * 38  # a traceback is one log event, its lines end in carriage returns
 MESSAGE_WIDTH = 100  # columns of an error message
+RETRY_REASONS = {
+    "function_error": "as it failed",
+    "throttled": "as its concurrency was taken",
+    "system_error": "as it could not be run",
+}
 NOTICE_COLOURS = {"info": "blue", "warning": "yellow", "error": "red"}
 
 
@@ -52,7 +58,8 @@ def describe(fact: Fact, time_of_day: Callable[[datetime], str]) -> str | None:
             error = click.style(f"{fact.error_type}: {_shortened(fact.error_message or '')}", fg="red")
             return _line(fact.function, "failed", "red", f"{_figures(fact)}  {error}")
         case RetryScheduled():
-            text = f"attempt {fact.attempt} at {time_of_day(fact.at)[:-4]} ({fact.reason})"
+            why = RETRY_REASONS.get(fact.reason, fact.reason)
+            text = f"attempt {fact.attempt} at {time_of_day(fact.at)[:-4]}, {why}"
             return _line(fact.function, "retry", "yellow", text)
         case DestinationSent():
             return _line(fact.function, "sent", "cyan", f"record to {fact.target} ({fact.condition})")
@@ -69,7 +76,7 @@ def describe(fact: Fact, time_of_day: Callable[[datetime], str]) -> str | None:
         case Notice():
             return _line(fact.place, fact.level, NOTICE_COLOURS[fact.level], fact.text)
         case LogLine():
-            return _line(fact.function, "log", None, fact.text)
+            return _line(fact.function, "log", None, fact.text.rstrip().replace("\r", LOG_CONTINUES))
         case FactsLost():
             return click.style(f"{fact.count} lines were not shown: the terminal is too slow", dim=True)
         case _:

@@ -35,6 +35,8 @@ from headrace.aws.endpoint import Endpoint, Handlers
 from headrace.aws.lambda_invoke import LambdaWire
 from headrace.config import Configuration, resolve
 from headrace.control import STATUS_PATH, announce, withdraw
+from triggers.s3.bucket import Bucket
+from triggers.s3.settings import BucketSettings
 from triggers.schedule.runner import ScheduleRunner
 from triggers.schedule.schedule import Schedule
 from triggers.sqs.destination import QueueDestination
@@ -53,8 +55,8 @@ class Source(Protocol):
 class Simulator:
     """Everything that a configuration describes. Enter it with `async with`, then `run` it.
 
-    Without `sources` nothing emits events: what is left is functions, the endpoint and the queue, as one
-    command needs them. `endpoint` replaces the configured address.
+    `ready` is set once every source listens. Without `sources` nothing emits events: what is left is
+    functions, the endpoint and the queue, as one command needs them. `endpoint` replaces the configured one.
     """
 
     def __init__(
@@ -71,6 +73,7 @@ class Simulator:
         self._has_sources = sources
         self._address = endpoint or configuration.file.simulator.host_and_port
         self._chance = chance or random.Random()  # noqa: S311 - draws moments, not secrets
+        self.ready = asyncio.Event()
         self._exit = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -110,6 +113,10 @@ class Simulator:
         for name in configuration.functions:
             self.events.add(name, self._event_invoke_config(name))
         await self.events.release_leases()
+        self._buckets = {
+            name: self._bucket(name, settings) for name, settings in configuration.file.buckets.items()
+        }
+        self._schedules = self._schedule_runner()
         wire = LambdaWire(configuration.account, self.functions, self.events, self.functions.lineage_of)
         self.endpoint = await stack.enter_async_context(
             Endpoint(*self._address, Handlers(wire.handle, self._control, self._control))
@@ -122,10 +129,14 @@ class Simulator:
 
         Events that have not run by then stay in the store for the next start.
         """
-        sources: list[Source] = [self._schedules()] if self._has_sources else []
+        sources: list[Source] = [*self._buckets.values(), self._schedules] if self._has_sources else []
         async with asyncio.TaskGroup() as group:
             events = group.create_task(self.events.run(), name="event queue")
             tasks = [group.create_task(source.run(), name=source.name) for source in sources]
+            if self._has_sources:
+                for bucket in self._buckets.values():
+                    await bucket.ready.wait()
+            self.ready.set()
             self.feed.publish(SimulatorReady(self.clock.now(), self.endpoint.url))
             await stop.wait()
             for task in tasks:
@@ -179,7 +190,26 @@ class Simulator:
             return QueueDestination(self._queues[name], self.clock, self._chance)
         return FunctionDestination(name, self.configuration.account.function(name), self.events)
 
-    def _schedules(self) -> ScheduleRunner:
+    def _bucket(self, name: str, settings: BucketSettings) -> Bucket:
+        folder = self.configuration.folder / settings.folder.expanduser()
+        notifications = tuple(
+            each.model_copy(update={"function": resolve(each.function, ("functions",))[1]})
+            for each in settings.notifications
+        )
+        functions = self.configuration.file.functions
+        return Bucket(
+            name,
+            settings.model_copy(update={"folder": folder, "notifications": notifications}),
+            account=self.configuration.account,
+            store=self._store,
+            acceptor=self.events,
+            watcher=self._watcher,
+            clock=self.clock,
+            feed=self.feed,
+            loops_allowed=lambda function: functions[function].recursive_loop == "Allow",
+        )
+
+    def _schedule_runner(self) -> ScheduleRunner:
         schedules = [
             Schedule.configured(name, settings, self.configuration.account)
             for name, settings in self.configuration.file.schedules.items()
@@ -208,8 +238,11 @@ class Simulator:
                 for name in self.configuration.functions
             },
             "queues": {name: await queue.count() for name, queue in self._queues.items()},
-            "buckets": {},
-            "schedules": {},
+            "buckets": {name: str(bucket.folder) for name, bucket in self._buckets.items()},
+            "schedules": {
+                name: None if moment is None else iso_seconds(moment)
+                for name, moment in self._schedules.next_runs().items()
+            },
         }
 
 

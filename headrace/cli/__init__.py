@@ -70,18 +70,39 @@ def main() -> None:
 
     Exit status: 0, 1 (the function or the operation failed), 2 (usage or configuration).
     """
-    from engine.errors import ConfigurationError, HeadraceError
-
     try:
         cli()
-    except ConfigurationError as error:
-        click.echo(f"headrace: the configuration has {len(error.problems)} problem(s):", err=True)
-        for problem in error.problems:
-            click.echo(f"  {problem}", err=True)
-        sys.exit(2)
-    except HeadraceError as error:
-        click.echo(f"headrace: {error}", err=True)
-        sys.exit(1)
     except BrokenPipeError:
         sys.stderr.close()  # whoever read our output has what they wanted
         sys.exit(0)
+    except Exception as error:
+        problem = _cause(error)
+        if problem is None:
+            raise
+        sys.exit(_report(problem))
+
+
+def _cause(error: BaseException) -> BaseException | None:
+    """Return the error of ours that ended a command, which a group of tasks may have wrapped."""
+    from engine.errors import HeadraceError
+
+    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return error if isinstance(error, HeadraceError | click.ClickException) else None
+
+
+def _report(error: BaseException) -> int:
+    """Tell the user; return the exit status."""
+    from engine.errors import ConfigurationError
+
+    if isinstance(error, click.ClickException):
+        error.show()
+        return error.exit_code
+    if not isinstance(error, ConfigurationError):
+        click.echo(f"headrace: {error}", err=True)
+        return 1
+    count = len(error.problems)
+    click.echo(f"headrace: the configuration has {count} problem{'s'[: count != 1]}:", err=True)
+    for problem in error.problems:
+        click.echo(f"  {problem}", err=True)
+    return 2

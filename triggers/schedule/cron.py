@@ -11,7 +11,7 @@ from bisect import bisect_left
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from .days import (
+from triggers.schedule.days import (
     DayRule,
     DaysOfMonth,
     DaysOfWeek,
@@ -21,7 +21,7 @@ from .days import (
     NearestWeekday,
     NthDayOfWeek,
 )
-from .problem import ExpressionProblem
+from triggers.schedule.problem import ExpressionProblem
 
 FIRST_YEAR, LAST_YEAR = 1970, 2199
 

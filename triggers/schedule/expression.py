@@ -12,10 +12,9 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Literal
 
 from engine.errors import HeadraceError
-
-from .cron import FIRST_YEAR, LAST_YEAR, Cron, parse_cron
-from .problem import ExpressionProblem
-from .rate import Rate, parse_rate
+from triggers.schedule.cron import FIRST_YEAR, LAST_YEAR, Cron, parse_cron
+from triggers.schedule.problem import ExpressionProblem
+from triggers.schedule.rate import Rate, parse_rate
 
 Kind = Literal["rule", "scheduler"]
 

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from engine.clock import from_millis, to_millis
-
-from .schedule import Schedule
+from triggers.schedule.schedule import Schedule
 
 
 @dataclass(frozen=True, slots=True)

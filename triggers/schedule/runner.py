@@ -21,10 +21,9 @@ from engine.errors import StoreError
 from engine.feed import EventEmitted, Feed, Notice
 from engine.invocation.event import AsyncEvent, EventAcceptor, new_request_id
 from engine.store.database import Store
-
-from .expression import Timing
-from .position import Position, resume, settle
-from .schedule import Schedule
+from triggers.schedule.expression import Timing
+from triggers.schedule.position import Position, resume, settle
+from triggers.schedule.schedule import Schedule
 
 FIRINGS_PER_WRITE = 500
 SHORTEST_RETRY = timedelta(seconds=1)
@@ -126,7 +125,7 @@ class ScheduleRunner:
 
     async def _schedule(self, settled: dict[str, datetime], group: asyncio.TaskGroup) -> None:
         """Let APScheduler put what comes due into the queue, until cancelled."""
-        from .trigger import NominalTimesExecutor, ScheduleTrigger, SimulatorScheduler
+        from triggers.schedule.trigger import NominalTimesExecutor, ScheduleTrigger, SimulatorScheduler
 
         def deliver(name: str, moments: Sequence[datetime]) -> None:
             for due in moments:

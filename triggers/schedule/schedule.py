@@ -7,11 +7,10 @@ from zoneinfo import ZoneInfo
 
 from engine.arn import Account
 from engine.clock import iso_seconds
-
-from .event import fill_input, rule_event, scheduler_event
-from .expression import Expression, Kind, Timing, parse
-from .rate import Rate
-from .settings import MissedRuns, ScheduleSettings
+from triggers.schedule.event import fill_input, rule_event, scheduler_event
+from triggers.schedule.expression import Expression, Kind, Timing, parse
+from triggers.schedule.rate import Rate
+from triggers.schedule.settings import MissedRuns, ScheduleSettings
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,7 @@ from zoneinfo import ZoneInfo
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from engine.settings import Settings
-
-from .expression import InvalidExpression, Kind, parse
+from triggers.schedule.expression import InvalidExpression, Kind, parse
 
 SCHEDULER_INPUT_LIMIT = 256 * 1024  # bytes
 RULE_INPUT_LIMIT = 8192  # characters

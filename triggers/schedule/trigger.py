@@ -14,8 +14,7 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.base import BaseTrigger
 
 from engine.clock import SimulatorLoop, running_clock
-
-from .expression import Timing
+from triggers.schedule.expression import Timing
 
 
 class ScheduleTrigger(BaseTrigger):  # type: ignore[misc]

@@ -1,0 +1,194 @@
+from pathlib import Path
+
+import pytest
+
+from engine.errors import ConfigurationError
+from headrace.config import ConfigurationFile, load, resolve
+from headrace.fixture_files import example_configuration, fixtures
+
+MINIMAL = """
+[functions.resize]
+handler = "handler.handler"
+code = "resize"
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "resize").mkdir()
+    (tmp_path / "resize" / "handler.py").write_text("def handler(event, context): pass")
+    return tmp_path
+
+
+def problems_of(folder: Path, text: str) -> tuple[str, ...]:
+    path = folder / "headrace.toml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigurationError) as caught:
+        load(path)
+    return caught.value.problems
+
+
+def test_a_small_configuration_is_read_with_its_defaults(folder: Path) -> None:
+    (folder / "headrace.toml").write_text(MINIMAL)
+    configuration = load(folder / "headrace.toml")
+    assert configuration.state == folder / ".headrace"
+    assert configuration.file.functions["resize"].timeout == 3
+    assert configuration.functions["resize"].handler == "handler.handler"
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        pytest.param(
+            MINIMAL + "timeout = 9000",
+            "functions.resize.timeout: 900 is the most, got 9000",
+            id="a value over AWS's limit",
+        ),
+        pytest.param(
+            MINIMAL + "memory = 64",
+            "functions.resize.memory: 128 is the least, got 64",
+            id="a value under AWS's limit",
+        ),
+        pytest.param(
+            MINIMAL + 'timeout = "soon"',
+            "functions.resize.timeout: a whole number is needed, got 'soon'",
+            id="a wrong type",
+        ),
+        pytest.param(
+            MINIMAL + "timout = 9",
+            "functions.resize.timout: there is no such option; did you mean 'timeout'?",
+            id="a misspelt option",
+        ),
+        pytest.param(
+            "[function.resize]\nhandler = 'a.b'",
+            "function: there is no such option; did you mean 'functions'?",
+            id="a misspelt table",
+        ),
+        pytest.param(
+            "functions = 3", "functions: a table is needed, got 3", id="a value where a table belongs"
+        ),
+        pytest.param(
+            '[simulator]\nendpoint = "4566"',
+            'simulator.endpoint: "HOST:PORT" is needed, such as "127.0.0.1:4566" (port 0 takes any free one)',
+            id="an endpoint without a host",
+        ),
+        pytest.param(
+            MINIMAL + 'on_failure = "queues.failures"',
+            "functions.resize.on_failure: there is no queues.failures; "
+            "add [queues.failures] (there are: none yet)",
+            id="a dangling reference",
+        ),
+        pytest.param(
+            MINIMAL + 'on_failure = "queues.failurs"\n[queues.failures]',
+            "functions.resize.on_failure: there is no queues.failurs; did you mean 'failures'?",
+            id="a misspelt reference",
+        ),
+        pytest.param(
+            MINIMAL + 'dead_letter = "functions.resize"',
+            "functions.resize.dead_letter: queues can stand here, not functions",
+            id="a reference to the wrong kind",
+        ),
+        pytest.param(
+            MINIMAL + 'on_success = "functions.resize"',
+            "functions.resize.on_success: You can't specify the function as a destination for itself.",
+            id="a function that is its own destination",
+        ),
+        pytest.param(
+            MINIMAL + '[buckets.inbox]\nfolder = "in"\n[[buckets.inbox.notifications]]\nfunction = "rezise"',
+            "buckets.inbox.notifications[0].function: there is no functions.rezise; did you mean 'resize'?",
+            id="a notification to a function that is not there",
+        ),
+        pytest.param(
+            MINIMAL + '[schedules.tick]\nfunction = "resize"',
+            "schedules.tick.expression: is required",
+            id="a missing option",
+        ),
+    ],
+)
+def test_a_problem_names_its_place_and_what_is_allowed(folder: Path, text: str, problem: str) -> None:
+    assert problem in problems_of(folder, text)
+
+
+def test_all_problems_are_reported_at_once(folder: Path) -> None:
+    text = (
+        MINIMAL
+        + 'timeout = 9000\nmemroy = 1\non_failure = "queues.none"\n'
+        + '[schedules.tick]\nexpression = "rate(1 minutes)"\nfunction = "ghost"\n'
+        + '[buckets.IN]\nfolder = "in"\n'
+    )
+    found = problems_of(folder, text)
+    for place in (
+        "functions.resize.timeout",
+        "functions.resize.memroy",
+        "functions.resize.on_failure",
+        "schedules.tick.expression",
+        "schedules.tick.function",
+        "buckets.IN",
+    ):
+        assert any(problem.startswith(place) for problem in found), (place, found)
+
+
+def test_missing_code_is_named_with_a_hint(folder: Path) -> None:
+    (problem,) = problems_of(folder, MINIMAL.replace('"resize"', '"resise"'))
+    assert problem.startswith("functions.resize: code: ")
+    assert "does not exist" in problem
+
+
+def test_a_syntax_error_names_its_line(folder: Path) -> None:
+    (problem,) = problems_of(folder, "[functions.a]\nhandler 5")
+    assert "headrace.toml" in problem
+    assert "line 2, column" in problem
+
+
+def test_a_missing_file_says_how_to_get_one(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="headrace init"):
+        load(tmp_path / "headrace.toml")
+
+
+def test_a_binary_file_is_refused(folder: Path) -> None:
+    (folder / "headrace.toml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ConfigurationError, match="not UTF-8 text"):
+        load(folder / "headrace.toml")
+
+
+@pytest.mark.parametrize(
+    ("reference", "kinds", "expected"),
+    [
+        pytest.param("queues.jobs", ("functions", "queues"), ("queues", "jobs"), id="kind and name"),
+        pytest.param("resize", ("functions",), ("functions", "resize"), id="a bare name where one kind fits"),
+        pytest.param(
+            "arn:aws:lambda:us-east-1:000000000000:function:resize",
+            ("functions", "queues"),
+            ("functions", "resize"),
+            id="a function's ARN",
+        ),
+        pytest.param(
+            "arn:aws:sqs:us-east-1:000000000000:jobs", ("queues",), ("queues", "jobs"), id="a queue's ARN"
+        ),
+    ],
+)
+def test_a_resource_is_referred_to_by_kind_and_name_or_arn(
+    reference: str, kinds: tuple[str, ...], expected: tuple[str, str]
+) -> None:
+    assert resolve(reference, kinds) == expected
+
+
+@pytest.mark.parametrize("reference", ["jobs", "arn:aws:s3:::bucket", "topics.news"])
+def test_other_references_are_refused(reference: str) -> None:
+    with pytest.raises(ValueError, match=r"jobs|local resource|topics"):
+        resolve(reference, ("functions", "queues"))
+
+
+def test_the_example_configuration_is_valid(tmp_path: Path) -> None:
+    (tmp_path / "headrace.toml").write_bytes(example_configuration().read_bytes())
+    (tmp_path / "functions").symlink_to(fixtures() / "functions")
+    assert set(load(tmp_path / "headrace.toml").functions) >= {"thumbnail", "flaky", "nightly"}
+
+
+def test_the_example_configuration_names_every_option() -> None:
+    text = example_configuration().read_text(encoding="utf-8")
+    for table in ConfigurationFile.model_fields.values():
+        model = table.annotation
+        for inner in getattr(model, "__args__", (model,))[-1:]:
+            for option in inner.model_fields:
+                assert f"{option} =" in text or f".{option}]]" in text, f"{inner.__name__}.{option}"
