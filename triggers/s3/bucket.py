@@ -1,0 +1,257 @@
+"""One bucket: its folder, its index, and what the endpoint does with them."""
+
+import asyncio
+import hashlib
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import BinaryIO
+from uuid import uuid4
+
+import orjson
+
+from engine.arn import Account
+from engine.clock import Clock
+from engine.errors import StoreError
+from engine.feed import Feed
+from engine.invocation.event import EventAcceptor
+from engine.store.database import Store
+from engine.watching import FolderWatcher
+from triggers.s3 import files, objects
+from triggers.s3.folder import BucketFolder, FolderRules
+from triggers.s3.journal import Gone, Journal, Stored
+from triggers.s3.key_locks import KeyLocks
+from triggers.s3.keys import UPLOAD_PREFIX, KeyRules, path_of, problem_of_key
+from triggers.s3.objects import ObjectEntry, ObjectPage
+from triggers.s3.settings import BucketSettings
+from triggers.s3.settle import FileState
+
+
+class KeyRefused(Exception):
+    """No file of the folder can go by this key; its text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenObject:
+    """An object ready to be read; close `file`. `etag` is that of the bytes in it."""
+
+    entry: ObjectEntry
+    file: BinaryIO
+    size: int
+    etag: str
+
+
+class Bucket:
+    """A bucket of the simulator: run it in a task; `ready` is set once every change is noticed.
+
+    `loops_allowed` says of a function whether its `recursive_loop` is "Allow".
+    """
+
+    def __init__(
+        self,
+        name: str,
+        settings: BucketSettings,
+        *,
+        account: Account,
+        store: Store,
+        acceptor: EventAcceptor,
+        watcher: FolderWatcher,
+        clock: Clock,
+        feed: Feed,
+        loops_allowed: Callable[[str], bool] = lambda _: False,
+    ) -> None:
+        self.name = name
+        self.folder = settings.folder.absolute()
+        self._store = store
+        self._locks = KeyLocks()
+        self._journal = Journal(
+            name,
+            settings.rules(),
+            account=account,
+            version=settings.event_version,
+            store=store,
+            acceptor=acceptor,
+            feed=feed,
+            clock=clock,
+            loops_allowed=loops_allowed,
+        )
+        self._rules = KeyRules(settings.ignore, settings.complete_marker)
+        self._watched = BucketFolder(
+            self.folder,
+            FolderRules(
+                keys=self._rules,
+                settle_time=timedelta(seconds=settings.settle_time),
+                poll=settings.watch == "poll",
+                emit_existing=settings.existing == "emit",
+                emit_changes_while_stopped=settings.changes_while_stopped == "emit",
+            ),
+            journal=self._journal,
+            locks=self._locks,
+            store=store,
+            watcher=watcher,
+            clock=clock,
+            feed=feed,
+        )
+        self.ready = self._watched.ready
+
+    async def run(self) -> None:
+        """Follow the folder until cancelled. Raises ConfigurationError when it cannot be made or watched."""
+        await self._watched.run()
+
+    async def find(self, key: str) -> ObjectEntry | None:
+        """Return the index entry of an object, None when there is none."""
+        if problem_of_key(key) is not None:
+            return None
+        found = await self._store.read(lambda connection: objects.find(connection, self.name, [key]))
+        return found.get(key)
+
+    async def open(self, key: str) -> OpenObject | None:
+        """Open an object for reading, None when there is none.
+
+        A file that was changed a moment ago and is not settled yet is read as it is, with its own MD5.
+        """
+        entry = await self.find(key)
+        if entry is None:
+            return None
+        return await asyncio.to_thread(_open, self.folder, entry)
+
+    async def list(self, *, prefix: str, delimiter: str, start_after: str, limit: int) -> ObjectPage:
+        """Return up to `limit` keys and common prefixes after `start_after`, in key order."""
+        return await self._store.read(
+            lambda connection: objects.page(
+                connection,
+                self.name,
+                prefix=prefix,
+                delimiter=delimiter,
+                start_after=start_after,
+                limit=limit,
+            )
+        )
+
+    def begin_upload(self, key: str) -> "Upload":
+        """Return a place for the bytes of a new object. Raises KeyRefused."""
+        problem = problem_of_key(key)
+        if problem is None and key.startswith(UPLOAD_PREFIX):
+            problem = f"names that begin with {UPLOAD_PREFIX} are kept for uploads"
+        if problem is not None:
+            raise KeyRefused(problem)
+        return Upload(self.folder)
+
+    async def put(
+        self,
+        key: str,
+        upload: "Upload",
+        *,
+        content_type: str | None = None,
+        metadata: dict[str, str] | None = None,
+        lineage: tuple[str, ...] = (),
+    ) -> ObjectEntry:
+        """Make the upload the object `key`, with its event; return once both are stored.
+
+        Raises KeyRefused when a file or folder is in the way, StoreError when it could not be stored: then a
+        new key does not exist.
+        """
+        if self._rules.ignores(key):
+            self._watched.exempt.add(key)
+        async with self._locks.hold(key):
+            state = await asyncio.to_thread(upload.move_to, self.folder, key)
+            change = Stored(
+                key,
+                upload.etag,
+                state,
+                content_type=content_type,
+                metadata=orjson.dumps(metadata).decode() if metadata else None,
+            )
+            try:
+                return (await self._journal.record([change], lineage))[0]
+            except StoreError:
+                if await self.find(key) is None:
+                    Path(path_of(self.folder, key)).unlink(missing_ok=True)
+                raise
+
+    async def delete(self, key: str, lineage: tuple[str, ...] = ()) -> None:
+        """Delete an object; also of one that does not exist, functions hear, as on AWS."""
+        if problem_of_key(key) is not None:
+            return
+        async with self._locks.hold(key):
+            if await self.find(key) is not None:
+                await asyncio.to_thread(_unlink, self.folder, key)
+            await self._journal.record([Gone(key)], lineage)
+
+
+class Upload:
+    """Bytes on their way into a bucket, in a file of its own file system. Its methods block."""
+
+    def __init__(self, folder: Path) -> None:
+        self.size = 0
+        self._path = folder / f"{UPLOAD_PREFIX}{uuid4().hex}"
+        self._digest = hashlib.md5(usedforsecurity=False)
+        self._file: BinaryIO | None = None
+
+    @property
+    def etag(self) -> str:
+        """The MD5 of what was written so far, in hexadecimal."""
+        return self._digest.hexdigest()
+
+    def write(self, block: bytes) -> None:
+        """Append some bytes. Raises OSError, for instance when the disk is full."""
+        if self._file is None:
+            self._file = self._path.open("xb")
+        self._file.write(block)
+        self._digest.update(block)
+        self.size += len(block)
+
+    def move_to(self, folder: Path, key: str) -> FileState:
+        """Put the file in its place and return its state. Raises KeyRefused when something is in the way."""
+        self.write(b"")
+        if self._file is not None:
+            self._file.close()
+        path = Path(path_of(folder, key))
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if not files.is_inside(path.parent, folder):
+                raise KeyRefused("a symbolic link leads out of the bucket's folder")
+            self._path.replace(path)
+        except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
+            raise KeyRefused(f"in the folder, {error.filename} is in the way") from error
+        except OSError as error:
+            if error.errno in files.NAME_ERRNOS:
+                raise KeyRefused(error.strerror or str(error)) from error
+            raise
+        state = files.state_of(path.stat())
+        if state is None:
+            raise FileNotFoundError(path)
+        return state
+
+    def discard(self) -> None:
+        """Forget the bytes, unless they have found their place."""
+        if self._file is not None:
+            self._file.close()
+        self._path.unlink(missing_ok=True)
+
+
+def _open(folder: Path, entry: ObjectEntry) -> OpenObject | None:
+    state = files.look(folder, [entry.key]).get(entry.key)
+    if state is None:
+        return None
+    try:
+        file = Path(path_of(folder, entry.key)).open("rb")  # noqa: SIM115 -- the caller closes it
+    except OSError:
+        return None
+    found = files.state_of(os.fstat(file.fileno()))
+    if found == entry.state:
+        return OpenObject(entry, file, entry.size, entry.etag)
+    digest = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False))
+    size = file.tell()
+    file.seek(0)
+    return OpenObject(entry, file, size, digest.hexdigest())
+
+
+def _unlink(folder: Path, key: str) -> None:
+    path = Path(path_of(folder, key))
+    with suppress(FileNotFoundError, NotADirectoryError):
+        if files.is_inside(path.parent, folder) and not path.is_dir():
+            path.unlink()

@@ -1,0 +1,276 @@
+"""Keeps a bucket's index in step with its folder.
+
+Hints from the watch, and scans now and then, say which keys to look at. Each is looked at, held against the
+index and settled: put, removed, looked at again later, or left. Many keys go through each stage together, so
+that a burst of small files costs a few hops to a thread and a few transactions.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from engine.clock import Clock
+from engine.errors import ConfigurationError, StoreError
+from engine.feed import Feed, Notice
+from engine.store.database import Store
+from engine.watching import FolderWatcher, Hint, Watch
+from triggers.s3 import files, objects
+from triggers.s3.candidates import Candidates
+from triggers.s3.journal import Journal
+from triggers.s3.key_locks import KeyLocks
+from triggers.s3.keys import KeyRules, key_of, problem_of_key
+from triggers.s3.settler import Settler
+
+BATCH_KEYS = 256
+HEARTBEAT = timedelta(seconds=5)
+AWAY_HEARTBEAT = timedelta(seconds=1)
+SECOND_LOOK = timedelta(seconds=1)  # after the kernel lost events, while its watches are set up again
+SHORTEST_SCAN_INTERVAL = timedelta(seconds=30)
+SCAN_COST_FACTOR = 100  # at most one per cent of the time is spent scanning
+
+
+@dataclass(frozen=True, slots=True)
+class FolderRules:
+    """How a bucket reads its folder. `settle_time` is how long a file must be still."""
+
+    keys: KeyRules
+    settle_time: timedelta
+    poll: bool = False
+    emit_existing: bool = False
+    emit_changes_while_stopped: bool = True
+
+
+class BucketFolder:
+    """The watched folder of one bucket.
+
+    `ready` is set once every change is noticed. `exempt` has the keys that are objects although the ignore
+    list has their names, because they were put through the endpoint.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        rules: FolderRules,
+        *,
+        journal: Journal,
+        locks: KeyLocks,
+        store: Store,
+        watcher: FolderWatcher,
+        clock: Clock,
+        feed: Feed,
+    ) -> None:
+        self.ready = asyncio.Event()
+        self.exempt: set[str] = set()
+        self._folder = folder
+        self._rules = rules
+        self._journal = journal
+        self._locks = locks
+        self._store = store
+        self._watcher = watcher
+        self._clock = clock
+        self._feed = feed
+        self._candidates = Candidates()
+        self._settler = Settler(
+            folder,
+            rules.keys,
+            rules.settle_time,
+            candidates=self._candidates,
+            journal=journal,
+            locks=locks,
+            store=store,
+            clock=clock,
+            feed=feed,
+        )
+        self._watch: Watch | None = None
+        self._awake = asyncio.Event()
+        self._next_beat = clock.now()
+        self._next_scan = clock.now()
+        self._scans: dict[str, bool] = {}  # prefixes to scan, and whether they were moved in whole
+        self._existing: set[str] = set()  # keys to look at before the bucket counts as seen
+        self._refused: set[str] = set()
+        locks.on_release = self._awake.set
+
+    async def run(self) -> None:
+        """Follow the folder until cancelled. Raises ConfigurationError when it cannot be made or watched."""
+        try:
+            async with asyncio.TaskGroup() as large_files:
+                await self._start()
+                while True:
+                    self._awake.clear()
+                    await self._work(large_files)
+                    if not self._awake.is_set():
+                        await self._rest()
+        finally:
+            self._close_watch()
+
+    async def _start(self) -> None:
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            self._begin_watch()
+        except OSError as error:
+            raise ConfigurationError(
+                [f"{self._place}.folder: {self._folder} cannot be watched: {error.strerror or error}"]
+            ) from error
+        is_new = await self._journal.open(self._folder)
+        await asyncio.to_thread(files.remove_uploads, self._folder)
+        emit = self._rules.emit_existing if is_new else self._rules.emit_changes_while_stopped
+        found = await self._scan("", silent=not emit, finished=is_new and not emit)
+        if is_new and not emit and found:
+            self._existing = found
+        elif is_new:
+            await self._journal.mark_seen(self._folder)
+        self.ready.set()
+
+    async def _work(self, large_files: asyncio.TaskGroup) -> None:
+        """Do what is due now."""
+        now = self._clock.now()
+        if now >= self._next_beat:
+            self._beat(now)
+        if self._watch is None:
+            return
+        if now >= self._next_scan:
+            self._scans[""] = False
+        await self._scan_what_was_asked_for()
+        batch = self._candidates.take(now, BATCH_KEYS, self._locks.try_hold)
+        if not batch:
+            return
+        self._awake.set()  # there may be more
+        await self._settler.settle(batch, large_files)
+        if self._existing:
+            self._existing.difference_update(batch)
+            if not self._existing:
+                await self._journal.mark_seen(self._folder)
+
+    async def _rest(self) -> None:
+        until = self._next_beat
+        if self._watch is not None:
+            due = self._candidates.next_due()
+            until = min(until, self._next_scan, *([due] if due is not None else []))
+        seconds = (until - self._clock.now()).total_seconds()
+        try:
+            async with asyncio.timeout(max(0.0, seconds)):
+                await self._awake.wait()
+        except TimeoutError:
+            return
+
+    def _take_hints(self, hints: Sequence[Hint]) -> None:
+        """Note what the watch says. Called on the loop."""
+        root = str(self._folder)
+        for hint in hints:
+            if hint.overflow:
+                self._scans[""] = False
+                self._next_scan = self._clock.now() + SECOND_LOOK
+                continue
+            key = key_of(root, hint.path)
+            if key is None:
+                self._next_beat = self._clock.now()
+            elif hint.folder:
+                if not self._rules.keys.ignores(key):
+                    prefix = key + "/"
+                    self._scans[prefix] = self._scans.get(prefix, False) or hint.finished
+            else:
+                self._note(key, written=hint.written, finished=hint.finished)
+        self._awake.set()
+
+    def _note(self, key: str, *, written: bool, finished: bool) -> None:
+        rules = self._rules.keys
+        if rules.ignores(key) and key not in self.exempt:
+            return
+        if (problem := problem_of_key(key)) is not None:
+            self._refuse(key, problem)
+            return
+        completed = rules.object_of_marker(key)
+        if completed is not None:
+            self._candidates.note(completed)
+        else:
+            self._candidates.note(key, written=written, finished=finished)
+
+    async def _scan_what_was_asked_for(self) -> None:
+        scans, self._scans = self._scans, {}
+        if "" in scans:
+            started = self._clock.stopwatch()
+            await self._scan("")
+            took = timedelta(seconds=self._clock.stopwatch() - started)
+            interval = max(SHORTEST_SCAN_INTERVAL, took * SCAN_COST_FACTOR)
+            if self._next_scan <= self._clock.now():
+                self._next_scan = self._clock.now() + interval
+        for prefix, finished in scans.items():
+            if prefix and ("" not in scans or finished):
+                await self._scan(prefix, finished=finished)
+
+    async def _scan(self, prefix: str, *, finished: bool = False, silent: bool = False) -> set[str]:
+        """Compare the folder below `prefix` with the index; note and return the keys that differ."""
+        rules = self._rules.keys
+        scanned = await asyncio.to_thread(files.scan, self._folder, prefix, rules)
+        try:
+            indexed = await self._store.read(
+                lambda connection: objects.states_below(connection, self._journal.bucket, prefix)
+            )
+        except StoreError:
+            self._scans[prefix] = self._scans.get(prefix, False) or finished
+            return set()
+        if not prefix:
+            self.exempt.update(key for key in indexed if rules.ignores(key))
+        for key, problem in scanned.refused.items():
+            self._refuse(key, problem)
+        differing = {
+            key
+            for key, state in scanned.states.items()
+            if indexed.get(key) != state and rules.object_of_marker(key) is None
+        }
+        differing.update(key for key in indexed if key not in scanned.states)
+        for key in differing:
+            self._candidates.note(key, finished=finished and key in scanned.states, silent=silent)
+        return differing
+
+    def _beat(self, now: datetime) -> None:
+        """See whether the folder is still the one that is watched."""
+        self._settler.forget_races()
+        self._next_beat = now + HEARTBEAT
+        try:
+            found = files.identity(self._folder)
+        except OSError:
+            found = None
+        if found == self._settler.identity and self._watch is not None:
+            return
+        if found is None or self._is_another_file_system(found):
+            if self._watch is not None:
+                self._close_watch()
+                self._say(f"the folder {self._folder} is not there: waiting until it is back")
+            self._next_beat = now + AWAY_HEARTBEAT
+            return
+        self._close_watch()
+        try:
+            self._begin_watch()
+        except OSError:
+            self._next_beat = now + AWAY_HEARTBEAT
+            return
+        self._say(f"the folder {self._folder} is another one, or is back: comparing it with what was known")
+        self._scans[""] = False
+
+    def _is_another_file_system(self, found: tuple[int, int]) -> bool:
+        """Say whether what lies there now looks like the mount point of what has been unmounted."""
+        return self._settler.identity is not None and found[0] != self._settler.identity[0]
+
+    def _begin_watch(self) -> None:
+        self._settler.identity = files.identity(self._folder)
+        self._watch = self._watcher.watch(self._folder, self._take_hints, poll=self._rules.poll)
+
+    def _close_watch(self) -> None:
+        if self._watch is not None:
+            self._watch.close()
+            self._watch = None
+
+    def _refuse(self, key: str, problem: str) -> None:
+        if key not in self._refused:
+            self._refused.add(key)
+            self._say(f"{key!r} is no object: {problem}")
+
+    def _say(self, text: str) -> None:
+        self._feed.publish(Notice(self._clock.now(), "warning", self._place, text))
+
+    @property
+    def _place(self) -> str:
+        return f"buckets.{self._journal.bucket}"

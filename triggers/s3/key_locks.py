@@ -1,0 +1,40 @@
+"""One worker at a time for each key: the endpoint or the watched folder, never both."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+
+class KeyLocks:
+    """Keys that somebody is working on. `on_release` is called whenever one becomes free."""
+
+    def __init__(self) -> None:
+        self.on_release: Callable[[], None] = lambda: None
+        self._held: dict[str, asyncio.Event | None] = {}
+
+    def try_hold(self, key: str) -> bool:
+        """Take the key if it is free."""
+        if key in self._held:
+            return False
+        self._held[key] = None
+        return True
+
+    def release(self, key: str) -> None:
+        """Give the key back and wake who waits for it."""
+        waited_for = self._held.pop(key)
+        if waited_for is not None:
+            waited_for.set()
+        self.on_release()
+
+    @asynccontextmanager
+    async def hold(self, key: str) -> AsyncIterator[None]:
+        """Wait until the key is free, and hold it meanwhile."""
+        while not self.try_hold(key):
+            waited_for = self._held[key]
+            if waited_for is None:
+                waited_for = self._held[key] = asyncio.Event()
+            await waited_for.wait()
+        try:
+            yield
+        finally:
+            self.release(key)

@@ -1,0 +1,194 @@
+"""The index of a bucket's objects in the store.
+
+These are operations for `Store.write` and `Store.read`: plain functions of a connection. Keys sort by their
+UTF-8 bytes, as S3 lists them.
+"""
+
+import sqlite3
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+
+import orjson
+
+from triggers.s3.settle import FileState
+
+_COLUMNS = "key, etag, size, mtime_ns, inode, sequencer, modified, content_type, metadata"
+_PAGE_ROWS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectEntry:
+    """One object. `modified` is in milliseconds from 1970; `metadata` is JSON text or None."""
+
+    key: str
+    etag: str
+    size: int
+    mtime_ns: int
+    inode: int
+    sequencer: int
+    modified: int
+    content_type: str | None = None
+    metadata: str | None = None
+
+    @property
+    def state(self) -> FileState:
+        """The state of the file when it was put."""
+        return FileState(self.size, self.mtime_ns, self.inode)
+
+    def user_metadata(self) -> dict[str, str]:
+        """Return what was given as `x-amz-meta-*`."""
+        return {} if self.metadata is None else orjson.loads(self.metadata)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedBucket:
+    """What the store knows of a bucket at start."""
+
+    is_new: bool
+    last_sequencer: int
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectPage:
+    """One answer of ListObjectsV2. `next_start` continues after this page; None at the end."""
+
+    entries: tuple[ObjectEntry, ...]
+    common_prefixes: tuple[str, ...]
+    next_start: str | None
+
+
+def open_bucket(connection: sqlite3.Connection, bucket: str, folder: str) -> OpenedBucket:
+    """Find or enter the bucket. One that now lies in another folder begins anew."""
+    row = connection.execute(
+        "SELECT folder, last_sequencer FROM s3_bucket WHERE name = ?", (bucket,)
+    ).fetchone()
+    if row is not None and row[0] == folder:
+        return OpenedBucket(is_new=False, last_sequencer=row[1])
+    last_sequencer = 0 if row is None else row[1]
+    connection.execute("DELETE FROM s3_object WHERE bucket = ?", (bucket,))
+    return OpenedBucket(is_new=True, last_sequencer=last_sequencer)
+
+
+def mark_seen(connection: sqlite3.Connection, bucket: str, folder: str, last_sequencer: int) -> None:
+    """Enter the bucket as seen: what is found from now on is new."""
+    connection.execute(
+        "INSERT INTO s3_bucket (name, folder, last_sequencer) VALUES (?, ?, ?) "
+        "ON CONFLICT (name) DO UPDATE SET folder = excluded.folder, "
+        "last_sequencer = max(last_sequencer, excluded.last_sequencer)",
+        (bucket, folder, last_sequencer),
+    )
+
+
+def find(connection: sqlite3.Connection, bucket: str, keys: Collection[str]) -> dict[str, ObjectEntry]:
+    """Return the entries of those keys that are objects."""
+    rows = connection.execute(
+        f"SELECT {_COLUMNS} FROM s3_object WHERE bucket = ? AND key IN (SELECT value FROM json_each(?))",  # noqa: S608
+        (bucket, orjson.dumps(list(keys)).decode()),
+    )
+    return {row[0]: ObjectEntry(*row) for row in rows}
+
+
+def find_by_inode(
+    connection: sqlite3.Connection, bucket: str, inodes: Collection[int]
+) -> dict[int, ObjectEntry]:
+    """Return an entry for each of those inodes that is an object's: where a moved file was before."""
+    rows = connection.execute(
+        f"SELECT {_COLUMNS} FROM s3_object WHERE bucket = ? AND inode IN (SELECT value FROM json_each(?))",  # noqa: S608
+        (bucket, orjson.dumps(list(inodes)).decode()),
+    )
+    return {row[4]: ObjectEntry(*row) for row in rows}
+
+
+def states_below(connection: sqlite3.Connection, bucket: str, prefix: str) -> dict[str, FileState]:
+    """Return the state of every object whose key begins with `prefix`."""
+    rows = connection.execute(
+        "SELECT key, size, mtime_ns, inode FROM s3_object WHERE bucket = ? AND key >= ? AND key < ?",
+        (bucket, prefix, _after(prefix)),
+    )
+    return {key: FileState(size, mtime_ns, inode) for key, size, mtime_ns, inode in rows}
+
+
+def apply(
+    connection: sqlite3.Connection,
+    bucket: str,
+    stored: Sequence[ObjectEntry],
+    removed: Sequence[str],
+    last_sequencer: int,
+) -> None:
+    """Bring the index up to date and remember how far the sequencer got."""
+    connection.executemany(
+        f"INSERT OR REPLACE INTO s3_object (bucket, {_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
+        [
+            (
+                bucket,
+                entry.key,
+                entry.etag,
+                entry.size,
+                entry.mtime_ns,
+                entry.inode,
+                entry.sequencer,
+                entry.modified,
+                entry.content_type,
+                entry.metadata,
+            )
+            for entry in stored
+        ],
+    )
+    connection.executemany(
+        "DELETE FROM s3_object WHERE bucket = ? AND key = ?", [(bucket, key) for key in removed]
+    )
+    connection.execute(
+        "UPDATE s3_bucket SET last_sequencer = max(last_sequencer, ?) WHERE name = ?",
+        (last_sequencer, bucket),
+    )
+
+
+def page(
+    connection: sqlite3.Connection, bucket: str, *, prefix: str, delimiter: str, start_after: str, limit: int
+) -> ObjectPage:
+    """Return up to `limit` keys and common prefixes that come after `start_after`, in key order.
+
+    Keys that share everything up to the first `delimiter` after `prefix` are rolled up into one common
+    prefix, which counts as one and stands for itself as a `start_after`.
+    Source: API reference, "ListObjectsV2".
+    """
+    entries: list[ObjectEntry] = []
+    rolled: list[str] = []
+    position = start_after
+    if delimiter and start_after.startswith(prefix) and start_after.endswith(delimiter):
+        position = _after(start_after)
+    while True:
+        for entry in _entries_from(connection, bucket, prefix, position):
+            if len(entries) + len(rolled) == limit:
+                return ObjectPage(tuple(entries), tuple(rolled), start_after)
+            cut = entry.key.find(delimiter, len(prefix)) if delimiter else -1
+            if cut >= 0:
+                start_after = entry.key[: cut + len(delimiter)]
+                rolled.append(start_after)
+                position = _after(start_after)
+                break  # go on after all that is rolled up
+            start_after = entry.key
+            entries.append(entry)
+        else:
+            return ObjectPage(tuple(entries), tuple(rolled), None)
+
+
+def _entries_from(
+    connection: sqlite3.Connection, bucket: str, prefix: str, after: str
+) -> Iterator[ObjectEntry]:
+    while True:
+        rows = connection.execute(
+            f"SELECT {_COLUMNS} FROM s3_object WHERE bucket = ? AND key > ? AND key >= ? AND key < ? "  # noqa: S608
+            "ORDER BY key LIMIT ?",
+            (bucket, after, prefix, _after(prefix), _PAGE_ROWS),
+        ).fetchall()
+        for row in rows:
+            yield ObjectEntry(*row)
+        if len(rows) < _PAGE_ROWS:
+            return
+        after = rows[-1][0]
+
+
+def _after(prefix: str) -> str:
+    """Return a text that sorts after every key beginning with `prefix`, and before all others that follow."""
+    return prefix + "\U0010ffff" * 2

@@ -1,0 +1,248 @@
+"""Looks at candidates, a batch at a time, and writes down what became of them."""
+
+import asyncio
+import sqlite3
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+
+from engine.clock import Clock
+from engine.errors import StoreError
+from engine.feed import Feed, Notice
+from engine.store.database import Store
+from triggers.s3 import files, objects
+from triggers.s3.candidates import Candidates
+from triggers.s3.files import Content, Unreadable, Unsettled
+from triggers.s3.journal import Gone, Journal, Stored
+from triggers.s3.key_locks import KeyLocks
+from triggers.s3.keys import KeyRules, path_of
+from triggers.s3.objects import ObjectEntry
+from triggers.s3.settle import Candidate, FileState, Nothing, Put, Removed, Wait, next_step
+
+SMALL_FILE_BYTES = 256 * 1024  # larger ones are read one by one, so that they hold nobody up
+LARGE_FILES_AT_ONCE = 2
+TRY_AGAIN = timedelta(seconds=1)
+RACY_NS = 50_000_000  # no file system stamps times more coarsely, but for FAT
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A file to read. `before` is its entry in the index, `origin` the entry it may have been moved from."""
+
+    key: str
+    candidate: Candidate
+    state: FileState
+    before: ObjectEntry | None
+    origin: ObjectEntry | None
+    if_different: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ReadResult:
+    """What reading gave; `moved` says that the file has left its origin."""
+
+    content: Content | Unsettled | Unreadable
+    moved: bool = False
+
+
+class Settler:
+    """Settles candidates of one folder. Keys come held, and are released here."""
+
+    def __init__(
+        self,
+        folder: Path,
+        rules: KeyRules,
+        settle_time: timedelta,
+        *,
+        candidates: Candidates,
+        journal: Journal,
+        locks: KeyLocks,
+        store: Store,
+        clock: Clock,
+        feed: Feed,
+    ) -> None:
+        self.identity: tuple[int, int] | None = None
+        self._folder = folder
+        self._rules = rules
+        self._settle_time = settle_time
+        self._candidates = candidates
+        self._journal = journal
+        self._locks = locks
+        self._store = store
+        self._clock = clock
+        self._feed = feed
+        self._large = asyncio.Semaphore(LARGE_FILES_AT_ONCE)
+        self._racy: dict[str, None] = {}
+        self._noticed: set[str] = set()
+
+    async def settle(self, batch: Mapping[str, Candidate], large_files: asyncio.TaskGroup) -> None:
+        """Bring the index up to date for the keys of `batch`; large files are left to tasks of their own."""
+        kept: set[str] = set()
+        try:
+            readings = await self._decide(batch)
+            small = [each for each in readings if each.state.size <= SMALL_FILE_BYTES]
+            results = await asyncio.to_thread(self._read_all, small) if small else []
+            await self._finish(small, results)
+            for reading in readings:
+                if reading.state.size > SMALL_FILE_BYTES:
+                    kept.add(reading.key)
+                    large_files.create_task(self._settle_large(reading))
+        finally:
+            for key in batch:
+                if key not in kept:
+                    self._locks.release(key)
+
+    def forget_races(self) -> None:
+        """Called now and then: a file that was read long ago was not read in the instant of its writing."""
+        self._racy.clear()
+
+    async def _decide(self, batch: Mapping[str, Candidate]) -> list[Reading]:
+        """Return what is to be read; what is removed is written down, what is not settled is put back."""
+        states = await asyncio.to_thread(self._look, list(batch))
+        now = self._clock.now()
+        try:
+            indexed, by_inode = await self._store.read(lambda connection: self._indexed(connection, states))
+        except StoreError as error:
+            self._put_back(batch, error)
+            return []
+        readings: list[Reading] = []
+        removed: dict[str, Gone] = {}
+        for key, candidate in batch.items():
+            if key not in states:
+                self._candidates.put_back(key, candidate, now + TRY_AGAIN)
+                continue
+            state, before = states[key], indexed.get(key)
+            if state is not None and (marker := self._rules.marker_of(key)) is not None:
+                if states.get(marker) is None:
+                    continue
+                candidate = replace(candidate, finished=True)
+            step = next_step(
+                candidate,
+                state,
+                None if before is None else before.state,
+                now,
+                self._settle_time,
+                racy=key in self._racy,
+            )
+            match step:
+                case Wait():
+                    waiting = replace(candidate, seen=state, seen_at=step.since)
+                    self._candidates.put_back(key, waiting, step.until)
+                case Removed():
+                    removed[key] = Gone(key, None) if candidate.silent else Gone(key)
+                case Put() if state is not None:
+                    origin = by_inode.get(state.inode)
+                    readings.append(Reading(key, candidate, state, before, origin, step.if_different))
+                case Nothing():
+                    pass
+        await self._record(removed, batch)
+        return readings
+
+    def _look(self, keys: Sequence[str]) -> dict[str, FileState | None]:
+        """Return the states that can be trusted: none at all while the folder is not there."""
+        markers = [marker for key in keys if (marker := self._rules.marker_of(key)) is not None]
+        states = files.look(self._folder, [*keys, *markers])
+        try:
+            there = files.identity(self._folder) == self.identity
+        except OSError:
+            there = False
+        return states if there else {}
+
+    def _indexed(
+        self, connection: sqlite3.Connection, states: Mapping[str, FileState | None]
+    ) -> tuple[dict[str, ObjectEntry], dict[int, ObjectEntry]]:
+        """Return the entries of these keys, and of the files that may have been moved to them."""
+        bucket = self._journal.bucket
+        indexed = objects.find(connection, bucket, states.keys())
+        strangers = [
+            state.inode
+            for key, state in states.items()
+            if state is not None and (key not in indexed or indexed[key].inode != state.inode)
+        ]
+        return indexed, objects.find_by_inode(connection, bucket, strangers) if strangers else {}
+
+    def _read_all(self, readings: Sequence[Reading]) -> list[ReadResult]:
+        return [self._read(reading) for reading in readings]
+
+    def _read(self, reading: Reading) -> ReadResult:
+        origin, state = reading.origin, reading.state
+        moved = (
+            origin is not None
+            and origin.key != reading.key
+            and origin.state == state
+            and files.look(self._folder, [origin.key]).get(origin.key) != state
+        )
+        known_etag = origin.etag if moved and origin is not None else None
+        return ReadResult(files.read(path_of(self._folder, reading.key), state, known_etag), moved)
+
+    async def _settle_large(self, reading: Reading) -> None:
+        try:
+            async with self._large:
+                result = await asyncio.to_thread(self._read, reading)
+            await self._finish([reading], [result])
+        finally:
+            self._locks.release(reading.key)
+
+    async def _finish(self, readings: Sequence[Reading], results: Sequence[ReadResult]) -> None:
+        now = self._clock.now()
+        read_ns = int(self._clock.real_now().timestamp() * 1e9)
+        stored: dict[str, Stored] = {}
+        for reading, result in zip(readings, results, strict=True):
+            content = result.content
+            match content:
+                case Unsettled():
+                    self._candidates.put_back(reading.key, reading.candidate, now + self._settle_time)
+                case Unreadable():
+                    self._say_once(reading.key, f"{reading.key} cannot be read: {content.reason}")
+                    self._candidates.put_back(reading.key, reading.candidate, now + TRY_AGAIN)
+                case Content():
+                    if read_ns - content.state.mtime_ns < RACY_NS:
+                        self._racy[reading.key] = None
+                    change = _change(reading, content, result.moved)
+                    if change is not None:
+                        stored[reading.key] = change
+        await self._record(stored, {reading.key: reading.candidate for reading in readings})
+
+    async def _record(self, changes: Mapping[str, Stored | Gone], batch: Mapping[str, Candidate]) -> None:
+        if not changes:
+            return
+        try:
+            await self._journal.record(list(changes.values()))
+        except StoreError as error:
+            self._put_back({key: batch[key] for key in changes}, error)
+        else:
+            self._noticed.difference_update(("store", *changes))
+
+    def _put_back(self, batch: Mapping[str, Candidate], error: StoreError) -> None:
+        self._say_once("store", f"changes wait until they can be stored: {error}")
+        for key, candidate in batch.items():
+            self._candidates.put_back(key, candidate, self._clock.now() + TRY_AGAIN)
+
+    def _say_once(self, about: str, text: str) -> None:
+        if about not in self._noticed:
+            self._noticed.add(about)
+            place = f"buckets.{self._journal.bucket}"
+            self._feed.publish(Notice(self._clock.now(), "warning", place, text))
+
+
+def _change(reading: Reading, content: Content, moved: bool) -> Stored | None:
+    """Return what to write down about a file that was read; None when the index is right."""
+    before = reading.before
+    if reading.if_different and before is not None and before.etag == content.etag:
+        if before.state == content.state:
+            return None
+        return Stored(reading.key, content.etag, content.state, None, before.content_type, before.metadata)
+    if reading.candidate.silent:
+        return Stored(reading.key, content.etag, content.state, None)
+    if moved and reading.origin is not None:
+        origin = reading.origin
+        return Stored(
+            reading.key,
+            content.etag,
+            content.state,
+            "ObjectCreated:Copy",
+            origin.content_type,
+            origin.metadata,
+        )
+    return Stored(reading.key, content.etag, content.state)
