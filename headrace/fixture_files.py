@@ -1,17 +1,23 @@
-"""The recorded events, example functions and example configuration that come with Headrace."""
+"""Where the files are that come with Headrace: example events, example functions, the example configuration.
+
+In a wheel they lie inside this package; in a checkout, beside it.
+"""
 
 from pathlib import Path
 
 PACKAGE = Path(__file__).parent
 
 
-def fixtures_folder() -> Path:
-    """Return the folder of fixtures: inside the package when installed, beside it in a checkout."""
-    installed = PACKAGE / "fixtures"
-    return installed if installed.is_dir() else PACKAGE.parent / "fixtures"
+def fixtures() -> Path:
+    """Return the folder of example events and functions."""
+    return _beside_or_inside("fixtures")
 
 
 def example_configuration() -> Path:
-    """Return the configuration that shows every option."""
-    installed = PACKAGE / "config.example.toml"
-    return installed if installed.is_file() else PACKAGE.parent / "config.example.toml"
+    """Return the configuration file that shows and explains every option."""
+    return _beside_or_inside("config.example.toml")
+
+
+def _beside_or_inside(name: str) -> Path:
+    inside = PACKAGE / name
+    return inside if inside.exists() else PACKAGE.parent / name
