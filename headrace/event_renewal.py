@@ -18,6 +18,7 @@ from headrace.event_path import open_text
 from triggers.sqs.message import Message, MessageAttribute
 
 EXAMPLE_MOMENT = datetime(2026, 1, 2, 3, 4, 5, 678_000, tzinfo=UTC)
+PART_OF_SECOND = timedelta(microseconds=EXAMPLE_MOMENT.microsecond)  # what whole seconds leave out
 NEAR = timedelta(days=90)
 
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
@@ -95,7 +96,8 @@ class Renewal:
         before = datetime.strptime(text, form).replace(tzinfo=UTC)
         if abs(before - EXAMPLE_MOMENT) > NEAR:
             return text
-        after = before + self._shift
+        cut_off = timedelta() if form.endswith("%f") else PART_OF_SECOND
+        after = before + cut_off + self._shift
         if ":%S" in form and before.second == 0 and before.microsecond == 0:
             after = after.replace(second=0, microsecond=0)  # schedules and periods keep to whole minutes
         if "%p" in form:
@@ -107,10 +109,13 @@ class Renewal:
         unit = EPOCH_UNITS.get(len(str(int(number))))
         if unit is None or abs(number / unit - EXAMPLE_MOMENT.timestamp()) > NEAR.total_seconds():
             return number
-        shift = self._shift.total_seconds()
-        if isinstance(number, int) or number.is_integer():
-            return number + int(shift * unit)
-        return round(number + shift * unit, 3)
+        milliseconds = self._shift // timedelta(milliseconds=1)
+        if unit == 1 and number == int(number):
+            whole = int(number) + (PART_OF_SECOND // timedelta(milliseconds=1) + milliseconds) // 1000
+            return type(number)(whole)
+        if isinstance(number, int):
+            return number + milliseconds * unit // 1000
+        return round(number + milliseconds * unit / 1000, 3)
 
 
 def settle(value: Any) -> None:
