@@ -234,18 +234,19 @@ class _Dispatcher:
             self._trouble = None
         now = self._clock.now()
         if answer is None or isinstance(answer, Throttled):
-            event = settlement.refused(event)
+            event = event.refused()
             return Attempt(
                 event, retry.after_refusal(refusal, event.refusals, event.accepted_at, now, limits)
             )
-        event = settlement.answered(event, answer.payload)
+        event = event.answered(answer.payload)
         failed = answer.function_error is not None
         return Attempt(event, retry.after_answer(failed, event.attempts, event.accepted_at, now, limits))
 
     async def _settle(self, attempt: Attempt) -> None:
-        sending = settlement.parcels(attempt, self.config, self._clock.now())
+        now = self._clock.now()
+        sending = settlement.parcels(attempt, self.config, now)
         refusals = await self._write(partial(settlement.settle, attempt=attempt, sending=sending))
-        for fact in settlement.facts(attempt, sending, refusals, self._clock.now()):
+        for fact in settlement.facts(attempt, sending, refusals, now):
             self._feed.publish(fact)
         if isinstance(attempt.step, retry.RetryAt):
             self._changed.set()

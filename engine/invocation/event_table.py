@@ -28,6 +28,30 @@ class QueuedEvent:
     refusals: int
     response: bytes | None
 
+    def answered(self, response: bytes) -> "QueuedEvent":
+        """Return the event after an attempt that the function answered."""
+        return self._after(self.attempts + 1, 0, response)
+
+    def refused(self) -> "QueuedEvent":
+        """Return the event after an attempt that could not be made."""
+        return self._after(self.attempts, self.refusals + 1, self.response)
+
+    def _after(self, attempts: int, refusals: int, response: bytes | None) -> "QueuedEvent":
+        # Written out because dataclasses.replace takes ten times as long, and this is done for every event.
+        return QueuedEvent(
+            self.sequence,
+            self.request_id,
+            self.function,
+            self.qualifier,
+            self.source,
+            self.payload,
+            self.lineage,
+            self.accepted_at,
+            attempts,
+            refusals,
+            response,
+        )
+
 
 def insert(connection: sqlite3.Connection, events: Sequence[AsyncEvent], now: datetime) -> None:
     """Store events that are due at once, in their order."""

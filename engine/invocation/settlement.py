@@ -1,7 +1,7 @@
 """How an asynchronous event leaves the queue or returns to it, with what it sends on, in one transaction."""
 
 import sqlite3
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
@@ -118,16 +118,6 @@ def facts(
     if isinstance(step, GiveUp) and not delivered:
         told.append(EventDropped(now, event.function, event.request_id, condition))
     return told
-
-
-def answered(event: QueuedEvent, response: bytes) -> QueuedEvent:
-    """Count an attempt that the function answered."""
-    return replace(event, attempts=event.attempts + 1, refusals=0, response=response)
-
-
-def refused(event: QueuedEvent) -> QueuedEvent:
-    """Count an attempt that could not be made."""
-    return replace(event, refusals=event.refusals + 1)
 
 
 def _send(connection: sqlite3.Connection, parcel: Parcel) -> DestinationRefused | None:

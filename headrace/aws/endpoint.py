@@ -123,8 +123,8 @@ class Endpoint:
                 response = internal_failure()
             if _has_begun(request) and request.transport is not None:
                 request.transport.abort()  # half an answer must not look like a whole one
-        if not response.prepared:
-            response.headers.setdefault(REQUEST_ID, new_request_id())
+        if not response.prepared and REQUEST_ID not in response.headers:
+            response.headers[REQUEST_ID] = new_request_id()
         return response
 
     async def _dispatch(self, request: web.BaseRequest) -> web.StreamResponse:
