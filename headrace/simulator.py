@@ -144,6 +144,7 @@ class Simulator:
             events.cancel()
             grace = self.configuration.file.simulator.shutdown_grace_in_seconds
             await asyncio.wait([events, *tasks], timeout=grace)
+            events.cancel()  # what still runs is abandoned, and runs again after the next start
 
     async def invoke(self, function: str, payload: bytes) -> InvocationResult | Throttled:
         """Invoke a function synchronously. Raises ResourceNotFound when no function goes by this name."""
