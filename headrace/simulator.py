@@ -144,6 +144,7 @@ class Simulator:
             events.cancel()
             grace = self.configuration.file.simulator.shutdown_grace_in_seconds
             await asyncio.wait([events, *tasks], timeout=grace)
+            events.cancel()  # the second time abandons what still runs: it runs after the next start
             events.cancel()  # what still runs is abandoned, and runs again after the next start
 
     async def invoke(self, function: str, payload: bytes) -> InvocationResult | Throttled:
