@@ -32,7 +32,6 @@ from engine.functions.runtime_api import Answered, Failed, Ready
 from engine.functions.tracing import trace_header
 from engine.functions.variables import runtime_variables
 
-INIT_SECONDS = 10.0
 MEMORY_AGE_SECONDS = 0.05  # an older figure for Max Memory Used is taken again
 
 
@@ -48,6 +47,7 @@ class Surroundings:
     logs: Path | None
     unpacked: Path
     temporary: Path
+    init_seconds: float
     stop_grace_seconds: float
 
 
@@ -117,7 +117,7 @@ class Environment:
         except CodeError as error:
             self._log.write([str(error).encode()])
         watch = self._clock.stopwatch()
-        signal = await self._init("init", watch + INIT_SECONDS)
+        signal = await self._init("init", watch + self._around.init_seconds)
         return (self._clock.stopwatch() - watch) * 1000 if isinstance(signal, Ready) else None
 
     async def _init(self, phase: Phase, deadline: float) -> Signal:
@@ -170,7 +170,7 @@ class Environment:
         started, watch = self._clock.now(), self._clock.stopwatch()
         deadline = watch + self.function.timeout
         signal: Signal = Ready()
-        if self._runtime.pid is None:
+        if not self._runtime.is_running():
             signal = await self._init("invoke", deadline)
         self._log.write([self._lines.start(started, invocation.request_id)])
         self._around.feed.publish(
@@ -202,7 +202,7 @@ class Environment:
             signal = await self._runtime.next_signal(deadline)
             while isinstance(signal, Ready):
                 signal = await self._runtime.next_signal(deadline)
-            if not isinstance(signal, Exited) or self._runtime.handed_out:
+            if not isinstance(signal, Exited) or signal.at_work:
                 return signal
             # The process ended after its last answer and has not seen this event.
             signal = await self._init("invoke", deadline)
@@ -226,7 +226,7 @@ class Environment:
         match signal:
             case Failed(payload, error_type, in_init):
                 return faults.reported_by_runtime(payload, error_type, "error" if in_init else None)
-            case Exited(returncode):
+            case Exited(returncode, _):
                 return faults.exited(request_id, returncode)
             case TimedOut():
                 return faults.timed_out(request_id, self.function.timeout)

@@ -27,12 +27,16 @@ from engine.functions.invocation import Invocation, InvocationResult, Throttled
 from engine.functions.tracing import trace_root
 from engine.watching import FolderWatcher
 
+# By then the first process has been started and is busy with its own imports; a watch begins with one too.
+WATCH_DELAY_SECONDS = 0.01
 MEMORY_CHECK_SECONDS = 0.05
 IDLE_TOLERANCE_SECONDS = 0.001  # a timer may come a hair early
 FOLDER_PREFIX = "headrace-"
+INIT_LIMIT = timedelta(seconds=10)
 STOP_GRACE = timedelta(milliseconds=500)
 MAX_ENVIRONMENTS = 10
 
+STOPPING = "the simulator is stopping"
 RESERVED_LIMIT_REACHED = "ReservedFunctionConcurrentInvocationLimitExceeded"
 
 
@@ -68,6 +72,7 @@ class Functions:
         state: Path | None = None,
         endpoint: Callable[[], str | None] = lambda: None,
         max_environments: int = MAX_ENVIRONMENTS,
+        init_limit: timedelta = INIT_LIMIT,
         stop_grace: timedelta = STOP_GRACE,
         watcher: FolderWatcher | None = None,
         not_code: Sequence[Path] = (),
@@ -90,6 +95,7 @@ class Functions:
             logs=None if state is None else state / "logs",
             unpacked=(self._temporary if state is None else state) / "code",
             temporary=self._temporary,
+            init_seconds=init_limit.total_seconds(),
             stop_grace_seconds=stop_grace.total_seconds(),
         )
         self._alive: set[Environment] = set()
@@ -117,6 +123,9 @@ class Functions:
         for state in self._functions.values():
             if state.watch is not None:
                 state.watch.close()
+        for waiter in self._waiting:
+            waiter.turn.set_exception(RuntimeError(STOPPING))
+        self._waiting.clear()
         for environment in tuple(self._alive):
             self._stop_later(environment, "shutdown")
         with self._clock.outside():
@@ -128,8 +137,10 @@ class Functions:
         """Run one attempt to its end. Over the reserved concurrency it is throttled at once.
 
         When there are `max_environments` at work, it waits its turn. Raises ResourceNotFound when no function
-        goes by this name.
+        goes by this name, RuntimeError once the pool is being left.
         """
+        if self._closed:
+            raise RuntimeError(STOPPING)
         state = self._functions.get(function)
         if state is None:
             arn = self._around.account.function(function, invocation.qualifier or "$LATEST")
@@ -157,8 +168,6 @@ class Functions:
                     self._release(state, environment)
         finally:
             state.running -= 1
-            if state.to_be_watched:  # not before the first result, so that no cold start waits for it
-                asyncio.get_running_loop().call_soon(self._watch_code, state)
             del self._lineages[root]
 
     def lineage_of(self, root: str) -> tuple[str, ...] | None:
@@ -200,6 +209,8 @@ class Functions:
 
     def _new_environment(self, state: _Function) -> Environment:
         environment = Environment(state.definition, self._around)
+        if self._watcher is not None and state.to_be_watched:
+            asyncio.get_running_loop().call_later(WATCH_DELAY_SECONDS, self._watch_code, state)
         self._alive.add(environment)
         return environment
 

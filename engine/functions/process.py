@@ -56,6 +56,12 @@ class ChildProcess:
         self._pidfd: int | None = None
         self._watch()
 
+    def has_ended(self) -> bool:
+        """Look whether it has ended, which the loop may not know yet."""
+        if self.gone.is_set():
+            return True
+        return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+
     def terminate(self) -> None:
         """Ask the child itself to end."""
         if not self.gone.is_set():

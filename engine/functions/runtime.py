@@ -4,6 +4,7 @@ Whatever the process does arrives as a signal, one at a time, in the order it ha
 """
 
 import asyncio
+import errno
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,9 +18,13 @@ from engine.functions.runtime_api import Answered, Failed, Ready, RuntimeApi, To
 
 @dataclass(frozen=True, slots=True)
 class Exited:
-    """The process ended by itself; `returncode` as subprocess gives it."""
+    """The process ended by itself; `returncode` as subprocess gives it.
+
+    `at_work`: it had taken an event and had not answered.
+    """
 
     returncode: int
+    at_work: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +59,7 @@ class Runtime:
         self._process: ChildProcess | None = None
         self._output: OutputPipe | None = None
         self._ending: set[ChildProcess] = set()
+        self._stopped = False
 
     @property
     def address(self) -> str:
@@ -64,6 +70,12 @@ class Runtime:
     def pid(self) -> int | None:
         """The process that is running, None when there is none."""
         return None if self._process is None else self._process.pid
+
+    def is_running(self) -> bool:
+        """Look whether there is a process that can take an event."""
+        if self._process is not None and self._process.has_ended():
+            self.kill()  # the loop has not heard of it yet
+        return self._process is not None
 
     @property
     def awaited(self) -> bool:
@@ -76,6 +88,8 @@ class Runtime:
 
     def start(self, command: Sequence[str], folder: Path, variables: Mapping[str, str]) -> None:
         """Start a process; there must be none. Raises OSError when it cannot be started."""
+        if self._stopped:
+            raise OSError(errno.ESHUTDOWN, "its environment has been stopped", command[0])
         self._api.reset()
         output = OutputPipe(self._log)
         try:
@@ -93,11 +107,6 @@ class Runtime:
     def offer(self, request_id: str, head: bytes, payload: bytes) -> None:
         """Give the process its next event."""
         self._api.offer(request_id, head, payload)
-
-    @property
-    def handed_out(self) -> bool:
-        """Whether the process has taken the event and not answered yet."""
-        return self._api.handed_out
 
     async def next_signal(self, deadline: float) -> Signal:
         """Wait for what the process does next; TimedOut when nothing comes by `deadline` on the stopwatch."""
@@ -131,9 +140,8 @@ class Runtime:
 
     async def stop(self, grace_seconds: float) -> None:
         """Ask the process to end, kill it after the grace period, and close everything. Nothing is left."""
+        self._stopped = True
         if (process := self._process) is not None:
-            self._process = None
-            self._ending.add(process)
             process.terminate()
             timer = self._clock.after_real(grace_seconds, process.kill)
             try:
@@ -158,4 +166,4 @@ class Runtime:
             if self._output is not None:
                 self._output.close()
                 self._output = None
-            self.signal(Exited(returncode))
+            self.signal(Exited(returncode, self._api.handed_out))

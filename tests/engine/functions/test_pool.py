@@ -1,0 +1,283 @@
+"""Which environment takes an invocation. Real processes, on the virtual loop."""
+
+import asyncio
+import json
+import os
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from engine.clock import Clock
+from engine.errors import ResourceNotFound
+from engine.feed import (
+    EnvironmentStarted,
+    EnvironmentStopped,
+    Fact,
+    Feed,
+    InvocationFinished,
+    InvocationStarted,
+)
+from engine.functions.invocation import Invocation, InvocationResult, Throttled
+from engine.functions.pool import Functions
+from tests.fakes.real_functions import function, invoke, write_code
+
+COUNTING = """
+    import os, time
+    calls = 0
+    def handler(event, context):
+        global calls
+        calls += 1
+        time.sleep(event.get("sleep", 0))
+        return {"calls": calls, "pid": os.getpid()}
+"""
+
+Start = Callable[..., Any]
+
+
+@pytest.fixture
+def facts(feed: Feed) -> list[Fact]:
+    facts: list[Fact] = []
+    feed.tap(facts.append)
+    return facts
+
+
+@pytest.fixture
+async def start(tmp_path: Path, clock: Clock, feed: Feed) -> AsyncIterator[Start]:
+    started: list[Functions] = []
+
+    async def start(*sources: str, names: tuple[str, ...] = ("fn", "other"), **options: Any) -> Functions:
+        settings = {
+            key: options.pop(key) for key in ("reserved_concurrency", "idle_timeout") if key in options
+        }
+        definitions = [
+            function(tmp_path, source, name, **settings)
+            for name, source in zip(names, sources or (COUNTING,), strict=False)
+        ]
+        functions = Functions(definitions, clock=clock, feed=feed, **options)
+        started.append(functions)
+        return await functions.__aenter__()
+
+    yield start
+    for functions in started:
+        await functions.__aexit__(None, None, None)
+
+
+def slowly(seconds: float) -> bytes:
+    return json.dumps({"sleep": seconds}).encode()
+
+
+def is_alive(pid: int) -> bool:
+    """A stranger's child that nobody has collected yet is dead all the same."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def reasons(facts: list[Fact]) -> list[str]:
+    return [fact.reason for fact in facts if isinstance(fact, EnvironmentStopped)]
+
+
+async def test_an_unknown_function_is_not_found(start: Start) -> None:
+    functions = await start()
+    with pytest.raises(ResourceNotFound, match=r"function:nobody:\$LATEST$"):
+        await functions.invoke("nobody", Invocation("1", b"{}"))
+
+
+async def test_a_warm_environment_keeps_its_module_state(start: Start, facts: list[Fact]) -> None:
+    functions = await start()
+    first, second = await invoke(functions), await invoke(functions)
+    assert [json.loads(result.payload)["calls"] for result in (first, second)] == [1, 2]
+    assert first.environment == second.environment
+    assert first.init_ms is not None
+    assert first.init_ms > 0
+    assert second.init_ms is None
+    assert first.billed_ms >= first.init_ms
+    assert [type(fact) for fact in facts] == [
+        EnvironmentStarted,
+        InvocationStarted,
+        InvocationFinished,
+        InvocationStarted,
+        InvocationFinished,
+    ]
+    assert [fact.cold_start for fact in facts if isinstance(fact, InvocationStarted)] == [True, False]
+
+
+async def test_there_are_as_many_environments_as_invocations_at_once(start: Start, facts: list[Fact]) -> None:
+    functions = await start()
+    await asyncio.gather(*(invoke(functions, slowly(0.2)) for _ in range(3)))
+    for _ in range(6):
+        await invoke(functions)
+    assert len([fact for fact in facts if isinstance(fact, EnvironmentStarted)]) == 3
+
+
+async def test_the_most_recently_used_environment_is_used_first(start: Start) -> None:
+    functions = await start()
+    slow, quick = await asyncio.gather(invoke(functions, slowly(0.3)), invoke(functions, slowly(0.0)))
+    assert {(await invoke(functions)).environment for _ in range(3)} == {slow.environment}
+    assert slow.environment != quick.environment
+
+
+async def test_over_its_reserved_concurrency_a_function_is_throttled_at_once(start: Start) -> None:
+    functions = await start(reserved_concurrency=1)
+    running = asyncio.create_task(invoke(functions, slowly(0.2)))
+    await asyncio.sleep(0)
+    refused = await functions.invoke("fn", Invocation("2", b"{}"))
+    assert refused == Throttled("ReservedFunctionConcurrentInvocationLimitExceeded")
+    await running
+    assert isinstance(await functions.invoke("fn", Invocation("3", b"{}")), InvocationResult)
+
+
+async def test_a_reserved_concurrency_of_none_at_all_throttles_everything(
+    start: Start, facts: list[Fact]
+) -> None:
+    functions = await start(reserved_concurrency=0)
+    assert isinstance(await functions.invoke("fn", Invocation("1", b"{}")), Throttled)
+    assert facts == []
+
+
+async def test_beyond_max_environments_invocations_wait_their_turn(start: Start) -> None:
+    functions = await start(max_environments=1)
+    finished: list[int] = []
+
+    async def one(number: int) -> str:
+        result = await invoke(functions, slowly(0.02))
+        finished.append(number)
+        return result.environment
+
+    environments = await asyncio.gather(*(one(number) for number in range(5)))
+    assert len(set(environments)) == 1
+    assert finished == [0, 1, 2, 3, 4]
+
+
+async def test_an_idle_environment_of_another_function_makes_room(start: Start, facts: list[Fact]) -> None:
+    functions = await start(COUNTING, COUNTING, max_environments=1)
+    await invoke(functions)
+    await invoke(functions, name="other")
+    assert reasons(facts) == ["room for another function"]
+    await asyncio.gather(*(invoke(functions, slowly(0.01), name=name) for name in ("fn", "other") * 3))
+
+
+async def test_a_cancelled_wait_for_a_turn_gives_the_turn_on(start: Start) -> None:
+    functions = await start(COUNTING, COUNTING, max_environments=1)
+    running = asyncio.create_task(invoke(functions, slowly(0.2)))
+    await asyncio.sleep(0)
+    waiting = [asyncio.create_task(invoke(functions, name=name)) for name in ("fn", "other", "fn")]
+    await asyncio.sleep(0)
+    waiting[0].cancel()
+    waiting[1].cancel()
+    await asyncio.gather(running, *waiting, return_exceptions=True)
+    assert json.loads(waiting[2].result().payload)["calls"] == 2
+
+
+async def test_a_cancelled_invocation_leaves_an_environment_that_works(start: Start) -> None:
+    functions = await start(max_environments=1)
+    first = await invoke(functions)
+    running = asyncio.create_task(invoke(functions, slowly(60)))
+    await asyncio.sleep(0)
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    again = await invoke(functions)
+    assert again.environment == first.environment
+    assert json.loads(again.payload)["calls"] == 1
+
+
+async def test_idle_environments_are_reclaimed_after_their_time(
+    start: Start, facts: list[Fact], clock: Clock
+) -> None:
+    functions = await start(idle_timeout=60)
+    pid = json.loads((await invoke(functions)).payload)["pid"]
+    await asyncio.sleep(59)
+    await invoke(functions)
+    await asyncio.sleep(59)
+    assert reasons(facts) == []
+    await asyncio.sleep(2)
+    await clock.idle()
+    assert reasons(facts) == ["idle"]
+    assert not psutil.pid_exists(pid)  # not even as a zombie
+
+
+async def test_new_code_runs_in_new_environments_and_a_running_invocation_ends_in_the_old(
+    start: Start, tmp_path: Path, facts: list[Fact]
+) -> None:
+    functions = await start()
+    await asyncio.gather(invoke(functions, slowly(0.1)), invoke(functions, slowly(0.1)))
+    running = asyncio.create_task(invoke(functions, slowly(0.3)))
+    other = await invoke(functions)
+    write_code(tmp_path / "fn", "def handler(event, context): return 'new'")
+    functions.retire("fn")
+    assert (await invoke(functions)).payload == b'"new"'
+    assert json.loads((await running).payload)["calls"] == 2
+    assert (await invoke(functions)).payload == b'"new"'
+    await asyncio.sleep(1)
+    assert reasons(facts) == ["code change", "code change"]
+    assert other.environment != (await running).environment
+
+
+async def test_nothing_is_left_when_the_pool_is_left(tmp_path: Path, clock: Clock, feed: Feed) -> None:
+    stubborn = """
+        import os, signal, subprocess, sys
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        def handler(event, context):
+            child = subprocess.Popen(["sleep", "1000"])
+            away = subprocess.Popen(["sleep", "1000"], start_new_session=True)
+            return [os.getpid(), child.pid, away.pid, os.environ["TMPDIR"]]
+    """
+    watch = clock.stopwatch()
+    async with Functions([function(tmp_path, stubborn)], clock=clock, feed=feed) as functions:
+        *pids, temporary = json.loads((await invoke(functions)).payload)
+        assert Path(temporary).is_dir()
+    assert clock.stopwatch() - watch < 5
+    assert not psutil.pid_exists(pids[0])
+    assert [pid for pid in pids if is_alive(pid)] == []
+    assert not Path(temporary).parent.exists()
+
+
+async def test_the_lineage_of_a_running_invocation_is_known_by_its_trace_id(
+    start: Start, tmp_path: Path
+) -> None:
+    source = f"""
+        import os, time
+        def handler(event, context):
+            with open({str(tmp_path / "trace")!r}, "w") as file:
+                file.write(os.environ["_X_AMZN_TRACE_ID"])
+            while not os.path.exists({str(tmp_path / "go on")!r}):
+                time.sleep(0.01)
+            return os.environ["_X_AMZN_TRACE_ID"]
+    """
+    functions = await start(source)
+    seen: list[tuple[str, ...] | None] = []
+
+    def look() -> None:
+        root = (tmp_path / "trace").read_text().split(";")[0].removeprefix("Root=")
+        seen.append(functions.lineage_of(root))
+        (tmp_path / "go on").touch()
+
+    functions._clock.after_real(1.0, look)
+    result = await invoke(functions, lineage=("first", "second"))
+    root = json.loads(result.payload).split(";")[0].removeprefix("Root=")
+    assert seen == [("first", "second", "fn")]
+    assert functions.lineage_of(root) is None
+
+
+async def test_virtual_time_stands_still_while_a_function_runs(start: Start, clock: Clock) -> None:
+    functions = await start()
+    before = clock.now()
+    await invoke(functions, slowly(0.1))
+    assert clock.now() == before
+
+
+async def test_a_process_that_ends_between_invocations_is_replaced_unnoticed(start: Start) -> None:
+    functions = await start()
+    first = await invoke(functions)
+    pid = json.loads(first.payload)["pid"]
+    os.kill(pid, 9)
+    while is_alive(pid):
+        os.sched_yield()
+    second = await invoke(functions)
+    assert (second.function_error, second.environment) == (None, first.environment)
+    assert json.loads(second.payload)["calls"] == 1
