@@ -33,6 +33,7 @@ from engine.watching import FolderWatcher
 from headrace import __version__
 from headrace.aws.endpoint import Endpoint, Handlers
 from headrace.aws.lambda_invoke import LambdaWire
+from headrace.aws.s3 import S3Wire
 from headrace.config import Configuration, resolve
 from headrace.control import STATUS_PATH, announce, withdraw
 from triggers.s3.bucket import Bucket
@@ -117,9 +118,15 @@ class Simulator:
             name: self._bucket(name, settings) for name, settings in configuration.file.buckets.items()
         }
         self._schedules = self._schedule_runner()
+        s3 = S3Wire(
+            self._buckets,
+            account=configuration.account,
+            clock=clock,
+            lineage_of=self.functions.lineage_of,
+        )
         wire = LambdaWire(configuration.account, self.functions, self.events, self.functions.lineage_of)
         self.endpoint = await stack.enter_async_context(
-            Endpoint(*self._address, Handlers(wire.handle, self._control, self._control))
+            Endpoint(*self._address, Handlers(wire.handle, s3.handle, self._control))
         )
         announce(configuration.state, self.endpoint.url)
         stack.callback(withdraw, configuration.state)
