@@ -51,6 +51,8 @@ TRACE_ROOT = re.compile(r"Root=([^;]+)")
 INVOCATION_TYPES = ("RequestResponse", "Event", "DryRun")
 LOG_TYPES = ("None", "Tail")
 
+NOT_SIMULATED = ("X-Amz-Tenant-Id", "X-Amz-Durable-Execution-Name")
+
 LineageOf = Callable[[str], tuple[str, ...] | None]
 
 
@@ -80,6 +82,9 @@ class LambdaWire:
         if matched is None or request.method != "POST":
             return not_implemented("lambda", f"{request.method} {request.path}", "rest-json")
         headers = request.headers
+        for name in NOT_SIMULATED:
+            if name in headers:
+                raise InvalidParameterValue(f"{name} is not simulated by Headrace.")
         target = self._target(
             matched["name"], request.query.get("Qualifier") if "?" in request.raw_path else None
         )

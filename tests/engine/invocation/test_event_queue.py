@@ -366,6 +366,24 @@ async def test_what_was_in_hand_when_the_simulator_died_runs_after_the_next_star
         assert await waiting(store) == {}
 
 
+async def test_a_retry_keeps_its_moment_and_its_count_over_a_restart(
+    store: Store, clock: Clock, feed: Feed, functions: ScriptedFunctions
+) -> None:
+    functions.script = fails_first(2)
+    start = clock.now()
+    async with running(store, clock, feed, functions, resize=CONFIG) as queue:
+        await queue.accept(AsyncEvent("resize", b"{}", request_id="id-1"))
+        await asyncio.sleep(30)
+    async with running(store, clock, feed, functions, resize=CONFIG):
+        await asyncio.sleep(60)
+    await asyncio.sleep(600)
+    async with running(store, clock, feed, functions, resize=CONFIG):
+        await clock.idle()
+    assert [(a.at - start).total_seconds() for a in functions.attempts] == [0, 60, 690]
+    assert [a.invocation.attempt for a in functions.attempts] == [1, 2, 3]
+    assert functions.request_ids() == ["id-1"] * 3
+
+
 async def test_stopping_lets_running_invocations_settle_and_starts_no_more(
     store: Store, clock: Clock, feed: Feed, functions: ScriptedFunctions
 ) -> None:

@@ -233,6 +233,13 @@ async def test_a_dry_run_runs_nothing(there: Served) -> None:
             "Client context must be a valid Base64-encoded JSON object.",
             id="a client context that is not base64",
         ),
+        pytest.param(
+            {"FunctionName": "feeling", "TenantId": "blue"},
+            400,
+            "InvalidParameterValueException",
+            "X-Amz-Tenant-Id is not simulated by Headrace.",
+            id="a parameter that is not simulated",
+        ),
     ],
 )
 async def test_boto3_meets_the_errors_of_lambda(
