@@ -235,7 +235,7 @@ def test_an_unknown_kind_is_answered_with_near_ones(name: str, hint: str) -> Non
         pytest.param("eventbridge", {"detail": "{"}, "--detail '{': it is not JSON", id="not JSON"),
     ],
 )
-def test_a_value_that_does_not_fit_is_refused(name: str, options: dict[str, str], problem: str) -> None:
+def test_a_value_that_does_not_fit_is_refused(name: str, options: dict[str, Any], problem: str) -> None:
     with pytest.raises(BadField, match=re.escape(problem)):
         made(name, **options)
 
