@@ -146,10 +146,13 @@ class Bucket:
         upload: "Upload",
         *,
         content_type: str | None = None,
-        metadata: dict[str, str] | None = None,
+        headers: dict[str, str] | None = None,
         lineage: tuple[str, ...] = (),
+        check: Callable[[ObjectEntry | None], None] | None = None,
     ) -> ObjectEntry:
         """Make the upload the object `key`, with its event; return once both are stored.
+
+        `headers` are answered with the object; `check` may refuse, by raising, to replace what is there.
 
         Raises KeyRefused when a file or folder is in the way, StoreError when it could not be stored: then a
         new key does not exist.
@@ -157,13 +160,15 @@ class Bucket:
         if self._rules.ignores(key):
             self._watched.exempt.add(key)
         async with self._locks.hold(key):
+            if check is not None:
+                check(await self.find(key))
             state = await asyncio.to_thread(upload.move_to, self.folder, key)
             change = Stored(
                 key,
                 upload.etag,
                 state,
                 content_type=content_type,
-                metadata=orjson.dumps(metadata).decode() if metadata else None,
+                metadata=orjson.dumps(headers).decode() if headers else None,
             )
             try:
                 return (await self._journal.record([change], lineage))[0]
@@ -199,6 +204,7 @@ class Upload:
     def write(self, block: bytes) -> None:
         """Append some bytes. Raises OSError, for instance when the disk is full."""
         if self._file is None:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
             self._file = self._path.open("xb")
         self._file.write(block)
         self._digest.update(block)

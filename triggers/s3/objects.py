@@ -18,7 +18,10 @@ _PAGE_ROWS = 1000
 
 @dataclass(frozen=True, slots=True)
 class ObjectEntry:
-    """One object. `modified` is in milliseconds from 1970; `metadata` is JSON text or None."""
+    """One object. `modified` is in milliseconds from 1970.
+
+    `metadata` is a JSON object or None: the headers that were given with the object, to be answered with it.
+    """
 
     key: str
     etag: str
@@ -35,8 +38,8 @@ class ObjectEntry:
         """The state of the file when it was put."""
         return FileState(self.size, self.mtime_ns, self.inode)
 
-    def user_metadata(self) -> dict[str, str]:
-        """Return what was given as `x-amz-meta-*`."""
+    def headers(self) -> dict[str, str]:
+        """Return the headers that were given with the object, names in lower case."""
         return {} if self.metadata is None else orjson.loads(self.metadata)
 
 
