@@ -9,7 +9,7 @@ from pathlib import Path
 import engine
 from engine.errors import CodeError
 from engine.functions.interpreter import OWN, Interpreter, find_interpreter
-from engine.functions.package import Package
+from engine.functions.package import Package, is_executable
 from engine.functions.settings import PROVIDED_RUNTIMES, FunctionSettings
 
 LAUNCHER = Path(__file__).with_name("launcher.py")
@@ -79,7 +79,7 @@ def define(name: str, settings: FunctionSettings, base: Path) -> FunctionDefinit
         python = find_interpreter(name, runtime, chosen)
         runtime = python.runtime
         _check_handler(name, settings.handler or "", package, python)
-    elif program is None and not package.holds("bootstrap"):
+    elif program is None and not _boots(package):
         raise CodeError(
             name, f"code: {package.path} has no executable file called bootstrap, which {runtime} runs"
         )
@@ -114,6 +114,10 @@ def _check_handler(name: str, handler: str, package: Package, python: Interprete
     raise CodeError(
         name, f"handler: {package.path} has no {wanted}: `handler` is module.function, `code` its folder"
     )
+
+
+def _boots(package: Package) -> bool:
+    return package.holds("bootstrap") and (package.zipped or is_executable(package.path / "bootstrap"))
 
 
 def _is_installed(top: str) -> bool:

@@ -16,7 +16,7 @@ import orjson
 
 from engine.arn import Account
 from engine.clock import Clock, to_millis
-from engine.errors import CodeError
+from engine.errors import CodeError, ServiceFailure
 from engine.feed import EnvironmentStarted, EnvironmentStopped, Feed, InvocationFinished, InvocationStarted
 from engine.functions import faults
 from engine.functions.definition import FunctionDefinition
@@ -56,7 +56,7 @@ class Environment:
 
     def __init__(self, function: FunctionDefinition, surroundings: Surroundings) -> None:
         self.function = function
-        self.retired = False  # its code is no longer the function's
+        self.retired: str | None = None  # why it must not take another invocation
         self._around = surroundings
         self._clock = surroundings.clock
         self._log = LogStream(function.name, surroundings.logs, surroundings.clock, surroundings.feed)
@@ -72,15 +72,19 @@ class Environment:
     async def invoke(self, invocation: Invocation, root: str) -> InvocationResult:
         """Run one invocation to its end, whatever that is. `root` is its trace id.
 
-        Cancelled, it kills the runtime process; the environment can be used again.
+        Cancelled, it kills the runtime process; the environment can be used again unless it is `retired`.
+        Raises ServiceFailure when the machine has no room for another environment.
         """
-        cold_start, self._fresh = self._fresh, False
+        cold_start = self._fresh
         try:
             self._log.begin()
             init_ms = await self._first_init() if cold_start else None
+            self._fresh = False
             return await self._invoke(invocation, root, init_ms, cold_start)
         except BaseException:
             self._runtime.kill()
+            if self._fresh:
+                self.retired = "not initialised"
             raise
 
     async def stop(self, reason: str) -> None:
@@ -105,8 +109,11 @@ class Environment:
 
     async def _first_init(self) -> float | None:
         """Initialise a new environment; return how many milliseconds it took, None when it failed."""
-        await self._runtime.open()
-        self._temporary.mkdir(parents=True)
+        try:
+            await self._runtime.open()
+            self._temporary.mkdir(parents=True)
+        except OSError as error:
+            raise ServiceFailure(f"no execution environment can be made: {error}") from error
         try:
             package = self.function.package
             self._folder = (

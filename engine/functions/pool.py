@@ -137,7 +137,8 @@ class Functions:
         """Run one attempt to its end. Over the reserved concurrency it is throttled at once.
 
         When there are `max_environments` at work, it waits its turn. Raises ResourceNotFound when no function
-        goes by this name, RuntimeError once the pool is being left.
+        goes by this name, ServiceFailure when the machine has no room for another environment, and
+        RuntimeError once the pool is being left.
         """
         if self._closed:
             raise RuntimeError(STOPPING)
@@ -182,7 +183,7 @@ class Functions:
             state.watch, state.to_be_watched = None, True
         for environment in self._alive:
             if environment.function is state.definition:
-                environment.retired = True
+                environment.retired = "code change"
         for environment in tuple(state.idle):
             self._stop_later(environment, "code change")
 
@@ -218,8 +219,8 @@ class Functions:
         """Pass an environment on, when it is still good, to who has waited longest."""
         if self._closed:
             return  # whoever closes stops it
-        if environment.retired:
-            self._stop_later(environment, "code change")
+        if environment.retired is not None:
+            self._stop_later(environment, environment.retired)
         elif not self._waiting:
             state.idle.append(environment)
             self._idle_since[environment] = self._clock.now()

@@ -16,6 +16,7 @@ from pathlib import Path
 from engine.functions.process_tree import descendants
 
 HAS_PIDFD = sys.platform == "linux" and hasattr(os, "pidfd_open")
+HAS_WAITID = hasattr(os, "waitid")  # macOS has it since Python 3.13
 
 
 class ChildProcess:
@@ -60,7 +61,7 @@ class ChildProcess:
         """Look whether it has ended, which the loop may not know yet."""
         if self.gone.is_set():
             return True
-        return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+        return HAS_WAITID and os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
     def terminate(self) -> None:
         """Ask the child itself to end."""
@@ -89,7 +90,10 @@ class ChildProcess:
             threading.Thread(target=self._wait_in_thread, name=f"wait-{self.pid}", daemon=True).start()
 
     def _wait_in_thread(self) -> None:
-        os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)
+        if HAS_WAITID:
+            os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)
+        else:
+            self._popen.wait()
         with contextlib.suppress(RuntimeError):  # the loop is closed: the program is ending
             self._loop.call_soon_threadsafe(self._ended)
 
