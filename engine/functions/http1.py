@@ -2,7 +2,7 @@
 
 A pure parser (RFC 9112): Content-Length and chunked bodies, keep-alive, pipelining, `Expect:
 100-continue`. A body over the limit is read to its end and not kept, so that the client can be told properly.
-docs/decisions/runtime-api-parser.md says why it is not a library's.
+docs/decisions/0005 says why it is not a library's.
 """
 
 from dataclasses import dataclass, field

@@ -56,8 +56,10 @@ def test_the_other_text_lines_are_lambdas() -> None:
         b"INIT_REPORT Init Duration: 9999.65 ms\tPhase: init\tStatus: timeout"
     ]
     assert lines.init_report(NOW, 1, "invoke", "error", "Runtime.ImportModuleError") == [
-        b"INIT_REPORT Init Duration: 1.00 ms\tPhase: invoke\tStatus: error\t"
-        + b"Error Type: Runtime.ImportModuleError"
+        (
+            b"INIT_REPORT Init Duration: 1.00 ms\tPhase: invoke\tStatus: error\t"
+            b"Error Type: Runtime.ImportModuleError"
+        )
     ]
 
 
