@@ -121,6 +121,7 @@ class BucketFolder:
             self._existing = found
         elif is_new:
             await self._journal.mark_seen(self._folder)
+        self._next_scan = self._clock.now() + SHORTEST_SCAN_INTERVAL
         self.ready.set()
 
     async def _work(self, large_files: asyncio.TaskGroup) -> None:
@@ -222,6 +223,8 @@ class BucketFolder:
         }
         differing.update(key for key in indexed if key not in scanned.states)
         for key in differing:
+            if key in self._candidates and not finished:
+                continue  # it is being looked after already, perhaps silently
             self._candidates.note(key, finished=finished and key in scanned.states, silent=silent)
         return differing
 
