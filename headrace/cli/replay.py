@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     OpenInvoker = Callable[[Path], AbstractAsyncContextManager[Invoke]]
 
 SHOWN_FAILURES = 20
+SLOWEST = 0.001
 
 
 def _speed(context: click.Context, parameter: click.Parameter, value: str) -> float | None:  # noqa: ARG001
@@ -28,8 +29,8 @@ def _speed(context: click.Context, parameter: click.Parameter, value: str) -> fl
         factor = float(value)
     except ValueError:
         factor = 0.0
-    if not 0 < factor < float("inf"):
-        raise click.BadParameter(f'{value!r} is neither a number above 0 nor "max"')
+    if not SLOWEST <= factor < float("inf"):
+        raise click.BadParameter(f'{value!r} is neither a number from {SLOWEST} nor "max"')
     return factor
 
 
@@ -110,21 +111,21 @@ async def _replay(
 
     clock = running_clock()
     async with open_invoker(config_path) as invoke:
-        with _Display(plan.total) as display:
-            player = Player(
-                _answering(invoke),
-                clock,
-                function=functions[0],
-                plain_function=functions[1],
-                speed=speed,
-                on_played=display.played,
-            )
-            began = clock.stopwatch()
-            try:
+        display = _Display(plan.total)
+        player = Player(
+            _answering(invoke),
+            clock,
+            function=functions[0],
+            plain_function=functions[1],
+            speed=speed,
+            on_played=display.played,
+        )
+        began = clock.stopwatch()
+        try:
+            with display:
                 await player.play(plan)
-            finally:
-                seconds = clock.stopwatch() - began
-    _print_summary(player.tally, plan.retries, seconds, as_json)
+        finally:
+            _print_summary(player.tally, plan.retries, clock.stopwatch() - began, as_json)
     return player.tally
 
 

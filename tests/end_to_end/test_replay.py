@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import signal
 import subprocess
 from pathlib import Path
 
@@ -99,7 +100,7 @@ def test_a_folder_is_played_and_its_bad_files_are_named(two_functions: Path) -> 
         pytest.param([INVOKE], "there are: feeling, flaky", id="which function"),
         pytest.param(["missing.json"], "missing.json: there is no such file", id="no such file"),
         pytest.param(["bad.json"], "bad.json:1:2: Expecting property name", id="malformed"),
-        pytest.param([INVOKE, "--speed", "0"], "neither a number above 0", id="no speed"),
+        pytest.param([INVOKE, "--speed", "0"], "neither a number from 0.001", id="no speed"),
         pytest.param([INVOKE, "--through", "source"], "No such option", id="not simulated"),
     ],
 )
@@ -111,6 +112,21 @@ def test_what_cannot_be_replayed_is_explained_with_status_2(
     assert replayed.returncode == 2
     assert problem in replayed.stderr.decode()
     assert replayed.stdout == b""
+
+
+def test_ctrl_c_ends_a_replay_with_the_summary_so_far(folder: Path) -> None:
+    lines = [{"offset": offset, "function": "feeling", "event": GLAD} for offset in (0, 3600)]
+    (folder / "long.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    with HeadraceProcess(folder) as running:
+        command: list[str | Path] = [HEADRACE, "replay", "long.jsonl", "--json"]
+        with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as replay:
+            running.wait_for("InvocationFinished")
+            replay.send_signal(signal.SIGINT)
+            shown, _ = replay.communicate(timeout=PATIENCE_SECONDS)
+    assert replay.returncode == 1
+    summary = json.loads(shown)
+    assert summary["sent"] <= 1
+    assert summary["failed"] == 0
 
 
 def test_an_earlier_recording_is_kept(folder: Path) -> None:

@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 from engine.errors import HeadraceError
 from triggers.replay.json_text import EVENT_LIMIT_BYTES, Malformed, event_payload
-from triggers.replay.recording import RecordedEvent, parse_line
+from triggers.replay.recording import Outline, RecordedEvent, outline_line, parse_line
 
 RECORDING_SUFFIXES = (".jsonl", ".ndjson")
 FOLDER_SUFFIXES = (".json", *RECORDING_SUFFIXES)
@@ -156,10 +156,10 @@ def _add_recording(plan: Plan, path: Path) -> None:
     plan.tracks.append(Recording(path, entries))
 
 
-def _checked(line: bytes) -> RecordedEvent:
+def _checked(line: bytes) -> Outline:
     if len(line) > LINE_LIMIT_BYTES:
         raise Malformed(1, 1, f"the line has more than {LINE_LIMIT_BYTES:,} bytes")
-    return parse_line(line)
+    return outline_line(line)
 
 
 def _lines(file: BinaryIO) -> Iterator[tuple[int, bytes]]:

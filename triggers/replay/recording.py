@@ -21,6 +21,8 @@ from engine.clock import iso_millis
 from engine.feed import InvocationFinished
 from triggers.replay.json_text import Malformed, compact, decode, parse
 
+LONGEST_SECONDS = 366 * 24 * 3600
+
 
 @dataclass(frozen=True, slots=True)
 class RecordedEvent:
@@ -53,21 +55,49 @@ def format_line(finished: InvocationFinished, recording_started: datetime) -> by
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """What a line says about its event, without the event."""
+
+    offset: float
+    function: str
+    attempt: int
+
+
+def outline_line(line: bytes) -> Outline:
+    """Return a line's outline, several times as fast as the whole. Raises Malformed as `parse_line` does."""
+    try:
+        entry = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        entry = parse(decode(line))  # says where the mistake is, and allows what only orjson refuses
+    outline = _outline(entry)
+    if "event" not in entry:
+        _payload(entry)
+    return outline
+
+
 def parse_line(line: bytes) -> RecordedEvent:
     """Return what a line holds. Raises Malformed, with the column in the line."""
     entry = parse(decode(line))
+    outline = _outline(entry)
+    return RecordedEvent(outline.offset, outline.function, outline.attempt, _payload(entry))
+
+
+def _outline(entry: object) -> Outline:
     if not isinstance(entry, Mapping):
         raise Malformed(1, 1, "a line of a recording is a JSON object")
     offset = entry.get("offset")
-    if isinstance(offset, bool) or not isinstance(offset, int | float) or offset < 0:
+    if isinstance(offset, bool) or not isinstance(offset, int | float):
         raise Malformed(1, 1, 'a line of a recording needs "offset", a number of seconds')
+    if not 0 <= offset <= LONGEST_SECONDS:
+        raise Malformed(1, 1, f'"offset" is beyond what a recording may last, 0 to {LONGEST_SECONDS} seconds')
     function = entry.get("function")
     if not isinstance(function, str) or not function:
         raise Malformed(1, 1, 'a line of a recording needs "function", the name of a function')
     attempt = entry.get("attempt", 1)
     if isinstance(attempt, bool) or not isinstance(attempt, int):
         raise Malformed(1, 1, '"attempt" is not a whole number')
-    return RecordedEvent(float(offset), function, attempt, _payload(entry))
+    return Outline(float(offset), function, attempt)
 
 
 def _payload(entry: Mapping[str, Any]) -> bytes:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tests.fakes.recordings import STARTED, finished
 from triggers.replay.json_text import Malformed
-from triggers.replay.recording import format_line, parse_line
+from triggers.replay.recording import Outline, format_line, outline_line, parse_line
 
 
 def test_a_line_holds_what_went_in_and_what_came_out() -> None:
@@ -31,6 +31,15 @@ def test_a_failed_attempt_says_so() -> None:
     line = format_line(finished(payload=b'{"errorType":"E"}', function_error="Unhandled", attempt=2), STARTED)
     assert json.loads(line)["result"] == {"payload": {"errorType": "E"}, "function_error": "Unhandled"}
     assert parse_line(line).attempt == 2
+
+
+@pytest.mark.parametrize(
+    "event", [b"{}", b"\xff", b'"\\ud83d"'], ids=["JSON", "not JSON", "only Python reads it"]
+)
+def test_the_outline_of_a_line_is_that_of_the_whole(event: bytes) -> None:
+    line = format_line(finished(event, attempt=3), STARTED)
+    whole = parse_line(line)
+    assert outline_line(line) == Outline(whole.offset, whole.function, whole.attempt)
 
 
 def test_an_attempt_that_began_before_the_recording_is_at_its_start() -> None:
@@ -76,6 +85,7 @@ def test_any_json_value_comes_back(value: Any) -> None:
         pytest.param(b"[1]", "is a JSON object", id="not an object"),
         pytest.param(b'{"function": "f", "event": 1}', '"offset"', id="no offset"),
         pytest.param(b'{"offset": -1, "function": "f", "event": 1}', '"offset"', id="negative offset"),
+        pytest.param(b'{"offset": 1e400, "function": "f", "event": 1}', '"offset"', id="endless offset"),
         pytest.param(b'{"offset": true, "function": "f", "event": 1}', '"offset"', id="offset is no number"),
         pytest.param(b'{"offset": 0, "event": 1}', '"function"', id="no function"),
         pytest.param(b'{"offset": 0, "function": "f"}', '"event"', id="no event"),
@@ -87,6 +97,7 @@ def test_any_json_value_comes_back(value: Any) -> None:
     ],
 )
 def test_a_line_that_is_no_part_of_a_recording_says_why(line: bytes, reason: str) -> None:
-    with pytest.raises(Malformed) as caught:
-        parse_line(line)
-    assert reason in caught.value.reason
+    for read in (parse_line, outline_line):
+        with pytest.raises(Malformed) as caught:
+            read(line)
+        assert reason in caught.value.reason
