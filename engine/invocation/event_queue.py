@@ -10,6 +10,7 @@ import logging
 import sqlite3
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
 from typing import TypeVar
@@ -159,8 +160,9 @@ class _Dispatcher:
     async def run(self) -> None:
         """Claim and run events until stopped; cancelling it abandons those that run."""
         async with asyncio.TaskGroup() as group:
-            while not self._stopping:
-                await self._step(group)
+            with suppress(StoreError):  # which ends the claiming only when stopping
+                while not self._stopping:
+                    await self._step(group)
             while self._in_hand:
                 self._changed.clear()
                 await self._changed.wait()

@@ -466,6 +466,22 @@ class FailingStore(Store):
         return await super().write(operation)
 
 
+async def test_a_full_disk_does_not_disturb_the_end(
+    clock: Clock, feed: Feed, functions: ScriptedFunctions
+) -> None:
+    functions.seconds = 5
+    async with FailingStore(None, clock) as store:
+        async with running(store, clock, feed, functions, resize=CONFIG) as queue:
+            await queue.accept(AsyncEvent("resize", b"{}"))
+            await asyncio.sleep(1)
+            store.full = True
+            for dispatcher in queue._dispatchers.values():
+                dispatcher.wake()
+            await asyncio.sleep(0.5)
+        store.full = False
+        assert await waiting(store) == {"resize": 1}
+
+
 async def test_a_full_disk_delays_settling_and_runs_nothing_twice(
     clock: Clock, feed: Feed, functions: ScriptedFunctions, facts: list[Fact]
 ) -> None:
