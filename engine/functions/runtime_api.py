@@ -7,6 +7,7 @@ statuses as in AWS's emulator.
 """
 
 import asyncio
+import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -75,10 +76,11 @@ class RuntimeApi:
         }
 
     async def open(self) -> None:
-        """Listen on a free loopback port; `address` is then its `host:port`."""
+        """Listen on a free loopback port; `address` is then its `host:port`. Raises OSError."""
+        listener = socket.create_server(("127.0.0.1", 0))  # create_server of the loop hides why it cannot
+        host, port = listener.getsockname()
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(lambda: _Connection(self), "127.0.0.1", 0)
-        host, port = self._server.sockets[0].getsockname()
+        self._server = await loop.create_server(lambda: _Connection(self), sock=listener)
         self.address = f"{host}:{port}"
 
     def close(self) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import resource
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import psutil
 import pytest
 
 from engine.clock import Clock
-from engine.errors import ResourceNotFound
+from engine.errors import ResourceNotFound, ServiceFailure
 from engine.feed import (
     EnvironmentStarted,
     EnvironmentStopped,
@@ -184,6 +185,48 @@ async def test_a_cancelled_invocation_leaves_an_environment_that_works(start: St
     again = await invoke(functions)
     assert again.environment == first.environment
     assert json.loads(again.payload)["calls"] == 1
+
+
+async def test_an_invocation_cancelled_in_the_initialisation_makes_way_for_a_new_environment(
+    start: Start, tmp_path: Path, facts: list[Fact]
+) -> None:
+    marker = tmp_path / "started"
+    slow = f"""
+        import os, time
+        if not os.path.exists({str(marker)!r}):
+            open({str(marker)!r}, "w").close()
+            time.sleep(60)
+        def handler(event, context): return 1
+    """
+    functions = await start(slow, max_environments=1)
+    running = asyncio.create_task(invoke(functions))
+    while not any(isinstance(fact, EnvironmentStarted) for fact in facts):  # noqa: ASYNC110 - a process
+        await asyncio.sleep(0)
+    while not marker.exists():
+        os.sched_yield()
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert (await invoke(functions)).payload == b"1"
+    assert reasons(facts) == ["not initialised"]
+
+
+async def test_a_machine_without_room_is_a_service_failure(
+    start: Start,
+) -> None:
+    functions = await start()
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    lowest_free = os.dup(0)
+    os.close(lowest_free)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (lowest_free, hard))
+    try:
+        with pytest.raises(
+            ServiceFailure, match=r"no execution environment can be made: .*Too many open files"
+        ):
+            await invoke(functions)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert (await invoke(functions)).function_error is None
 
 
 async def test_idle_environments_are_reclaimed_after_their_time(
