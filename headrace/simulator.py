@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, Protocol, Self
 
 import orjson
@@ -105,6 +106,11 @@ class Simulator:
                 state=configuration.state,
                 endpoint=lambda: self.endpoint.url,
                 max_environments=settings.max_environments,
+                watcher=self._watcher if self._has_sources else None,
+                not_code=[
+                    configuration.state,
+                    *map(self._bucket_folder, configuration.file.buckets.values()),
+                ],
             )
         )
         self.events = EventQueue(self._store, clock, self.feed, self.functions)
@@ -200,7 +206,7 @@ class Simulator:
         return FunctionDestination(name, self.configuration.account.function(name), self.events)
 
     def _bucket(self, name: str, settings: BucketSettings) -> Bucket:
-        folder = self.configuration.folder / settings.folder.expanduser()
+        folder = self._bucket_folder(settings)
         notifications = tuple(
             each.model_copy(update={"function": resolve(each.function, ("functions",))[1]})
             for each in settings.notifications
@@ -217,6 +223,9 @@ class Simulator:
             feed=self.feed,
             loops_allowed=lambda function: functions[function].recursive_loop == "Allow",
         )
+
+    def _bucket_folder(self, settings: BucketSettings) -> Path:
+        return self.configuration.folder / settings.folder.expanduser()
 
     def _schedule_runner(self) -> ScheduleRunner:
         schedules = [

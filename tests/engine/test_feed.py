@@ -63,7 +63,8 @@ async def test_an_ended_tap_sees_nothing_more(feed: Feed) -> None:
 
 
 async def test_log_lines_are_wanted_only_while_somebody_reads_them(feed: Feed) -> None:
-    assert not feed.wants_log_lines
+    wanted = [feed.wants_log_lines]
     with feed.read(log_lines=True):
-        assert feed.wants_log_lines
-    assert not feed.wants_log_lines
+        wanted.append(feed.wants_log_lines)
+    wanted.append(feed.wants_log_lines)
+    assert wanted == [False, True, False]

@@ -1,0 +1,104 @@
+from datetime import UTC, timedelta
+
+import click
+import pytest
+
+from engine.clock import VIRTUAL_START
+from engine.feed import (
+    DeadLettered,
+    DestinationSent,
+    EnvironmentStarted,
+    EventDropped,
+    EventEmitted,
+    Fact,
+    FactsLost,
+    LogLine,
+    Notice,
+    RecursionStopped,
+    RetryScheduled,
+)
+from headrace.live_view import LiveView
+from tests.fakes.facts import ID, finished
+
+
+@pytest.mark.parametrize(
+    ("fact", "line"),
+    [
+        pytest.param(
+            EventEmitted(VIRTUAL_START, "buckets.inbox", "resize", ID, "ObjectCreated:Put", "photo.jpg"),
+            "00:00:00.000  inbox          event   ObjectCreated:Put  photo.jpg → resize",
+            id="an event names what happened and whom it goes to",
+        ),
+        pytest.param(
+            finished(),
+            "00:00:00.000  resize         ok         12 ms    64 MB",
+            id="a success is one line with its figures",
+        ),
+        pytest.param(
+            finished(init_ms=85.2, duration_ms=1.26, attempt=2),
+            "00:00:00.000  resize         ok        1.3 ms    64 MB  cold start 85 ms  attempt 2",
+            id="a cold start and a later attempt say so",
+        ),
+        pytest.param(
+            finished(function_error="Unhandled", error_type="ValueError", error_message="bad\n  image"),
+            "00:00:00.000  resize         failed     12 ms    64 MB  ValueError: bad image",
+            id="a failure shows its error on one line",
+        ),
+        pytest.param(
+            RetryScheduled(
+                VIRTUAL_START, "resize", ID, 2, VIRTUAL_START + timedelta(minutes=1), "function_error"
+            ),
+            "00:00:00.000  resize         retry   attempt 2 at 00:01:00, as it failed",
+            id="a retry says when and why",
+        ),
+        pytest.param(
+            DestinationSent(VIRTUAL_START, "resize", ID, "on_failure", "arn:q", "RetriesExhausted"),
+            "00:00:00.000  resize         sent    record to arn:q (RetriesExhausted)",
+            id="a record sent to a destination",
+        ),
+        pytest.param(
+            DeadLettered(VIRTUAL_START, "resize", ID, "arn:q", "RetriesExhausted"),
+            "00:00:00.000  resize         dead    event to arn:q (RetriesExhausted)",
+            id="a dead letter",
+        ),
+        pytest.param(
+            EventDropped(VIRTUAL_START, "resize", ID, "RetriesExhausted"),
+            "00:00:00.000  resize         dropped RetriesExhausted: "
+            "set on_failure or dead_letter to keep such events",
+            id="a dropped event says how to keep the next",
+        ),
+        pytest.param(
+            RecursionStopped(VIRTUAL_START, "resize", "buckets.inbox", "thumb.jpg", "set recursive = true"),
+            "00:00:00.000  inbox          stopped thumb.jpg comes from resize itself "
+            "and is not sent to it again; set recursive = true",
+            id="a stopped loop says what allows it",
+        ),
+        pytest.param(
+            Notice(VIRTUAL_START, "warning", "buckets.inbox", "polling"),
+            "00:00:00.000  inbox          warning polling",
+            id="a notice",
+        ),
+        pytest.param(
+            LogLine(VIRTUAL_START, "resize", "e", "first\rsecond\r"),
+            "00:00:00.000  resize         log     first\n" + " " * 38 + "second",
+            id="a traceback keeps its lines below each other",
+        ),
+        pytest.param(
+            FactsLost(VIRTUAL_START, 7),
+            "00:00:00.000  7 lines were not shown: the terminal is too slow",
+            id="lost lines are counted",
+        ),
+        pytest.param(
+            EnvironmentStarted(VIRTUAL_START, "resize", "e", 1), None, id="inner steps are not shown"
+        ),
+    ],
+)
+def test_each_fact_a_user_asks_about_is_one_line(fact: Fact, line: str | None) -> None:
+    shown = LiveView(UTC).line(fact)
+    assert (None if shown is None else click.unstyle(shown)) == line
+
+
+def test_a_long_message_is_cut() -> None:
+    shown = LiveView(UTC).line(finished(function_error="Unhandled", error_type="E", error_message="x" * 500))
+    assert shown is not None
+    assert click.unstyle(shown).endswith("x…")
