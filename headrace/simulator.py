@@ -11,11 +11,9 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol, Self
-
-import orjson
-from aiohttp import web
 
 from engine.clock import iso_seconds, running_clock
 from engine.feed import Fact, Feed, SimulatorReady
@@ -32,11 +30,9 @@ from engine.store.history import History
 from engine.store.state_folder import StateFolder
 from engine.watching import FolderWatcher
 from headrace import __version__
-from headrace.aws.endpoint import Endpoint, Handlers
-from headrace.aws.lambda_invoke import LambdaWire
-from headrace.aws.s3 import S3Wire
+from headrace.aws.listener import listen
 from headrace.config import Configuration, resolve
-from headrace.control import STATUS_PATH, announce, withdraw
+from headrace.control import announce, withdraw
 from triggers.s3.bucket import Bucket
 from triggers.s3.settings import BucketSettings
 from triggers.schedule.runner import ScheduleRunner
@@ -104,7 +100,7 @@ class Simulator:
                 feed=self.feed,
                 account=configuration.account,
                 state=configuration.state,
-                endpoint=lambda: self.endpoint.url,
+                endpoint=lambda: self.listener.url,
                 max_environments=settings.max_environments,
                 watcher=self._watcher if self._has_sources else None,
                 not_code=[
@@ -124,17 +120,9 @@ class Simulator:
             name: self._bucket(name, settings) for name, settings in configuration.file.buckets.items()
         }
         self._schedules = self._schedule_runner()
-        s3 = S3Wire(
-            self._buckets,
-            account=configuration.account,
-            clock=clock,
-            lineage_of=self.functions.lineage_of,
-        )
-        wire = LambdaWire(configuration.account, self.functions, self.events, self.functions.lineage_of)
-        self.endpoint = await stack.enter_async_context(
-            Endpoint(*self._address, Handlers(wire.handle, s3.handle, self._control))
-        )
-        announce(configuration.state, self.endpoint.url)
+        self.listener = listen(*self._address)
+        stack.callback(self.listener.close)
+        announce(configuration.state, self.listener.url)
         stack.callback(withdraw, configuration.state)
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -150,7 +138,8 @@ class Simulator:
                 for bucket in self._buckets.values():
                     await bucket.ready.wait()
             self.ready.set()
-            self.feed.publish(SimulatorReady(self.clock.now(), self.endpoint.url))
+            self.feed.publish(SimulatorReady(self.clock.now(), self.listener.url))
+            serving = group.create_task(self.serve(), name="endpoint")
             await stop.wait()
             for task in tasks:
                 task.cancel()
@@ -159,6 +148,21 @@ class Simulator:
             await asyncio.wait([events, *tasks], timeout=grace)
             events.cancel()  # the second time abandons what still runs: it runs after the next start
             events.cancel()  # what still runs is abandoned, and runs again after the next start
+            serving.cancel()
+
+    async def serve(self) -> None:
+        """Answer on the endpoint until cancelled. Loading what answers takes as long as all before it."""
+        services = await asyncio.to_thread(import_module, "headrace.aws.services")
+        async with services.endpoint(
+            self.listener,
+            account=self.configuration.account,
+            clock=self.clock,
+            functions=self.functions,
+            events=self.events,
+            buckets=self._buckets,
+            status=self.status,
+        ):
+            await asyncio.Event().wait()
 
     async def invoke(self, function: str, payload: bytes) -> InvocationResult | Throttled:
         """Invoke a function synchronously. Raises ResourceNotFound when no function goes by this name."""
@@ -238,11 +242,6 @@ class Simulator:
         ]
         return ScheduleRunner(schedules, self._store, self.events, self.feed, self.clock, self._chance)
 
-    async def _control(self, request: web.BaseRequest) -> web.StreamResponse:
-        if request.path != STATUS_PATH:
-            return web.json_response({"message": f"there is no {request.path}"}, status=404)
-        return web.Response(body=orjson.dumps(await self.status()), content_type="application/json")
-
     async def status(self) -> dict[str, Any]:
         """What `headrace status` shows, as JSON values."""
         waiting = await self._store.read(waiting_by_function)
@@ -267,5 +266,10 @@ class Simulator:
 @asynccontextmanager
 async def one_shot(configuration: Configuration) -> AsyncIterator[Simulator]:
     """Yield a simulator for one command: no sources, and an endpoint on any free port."""
-    async with Simulator(configuration, Feed(), sources=False, endpoint=("127.0.0.1", 0)) as simulator:
+    async with (
+        Simulator(configuration, Feed(), sources=False, endpoint=("127.0.0.1", 0)) as simulator,
+        asyncio.TaskGroup() as group,
+    ):
+        serving = group.create_task(simulator.serve(), name="endpoint")
         yield simulator
+        serving.cancel()

@@ -5,7 +5,6 @@ bucket names may be any path. Services that are not simulated are recognised by 
 """
 
 import asyncio
-import errno
 import ipaddress
 import logging
 import re
@@ -22,7 +21,7 @@ from aiohttp.http_parser import RawRequestMessage
 from aiohttp.streams import StreamReader
 from aiohttp.web_protocol import RequestHandler
 
-from engine.errors import ApiError, ConfigurationError
+from engine.errors import ApiError
 from engine.invocation.event import new_request_id
 from headrace.aws.error_body import (
     REQUEST_ID,
@@ -32,6 +31,7 @@ from headrace.aws.error_body import (
     not_implemented,
     refused_origin,
 )
+from headrace.aws.listener import BACKLOG, Listener
 
 LOGGER = logging.getLogger(__name__)
 HTTP_LOGGER = logging.getLogger("headrace.aws.http")
@@ -40,7 +40,6 @@ LAMBDA_PATH = "/2015-03-31/functions/"
 CONTROL_PATH = "/_headrace/"
 BODY_BYTES = 6 * 1024 * 1024  # the most that is read into memory at once: a synchronous payload
 HEADER_BYTES = 64 * 1024
-BACKLOG = 1024
 SCOPE = re.compile(r"Credential=[^/,\s]+/\d{8}/[^/]*/([^/]+)/aws4_request")
 
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
@@ -58,21 +57,20 @@ class Handlers:
 class Endpoint:
     """Listens while entered with `async with`; on leaving, requests in progress may end within the grace.
 
-    Port 0 takes any free port. Bound to a loopback address, it answers only requests that address this
-    machine by such a name, and none that a web page of another site makes in the user's browser.
+    Bound to a loopback address, it answers only requests that address this machine by such a name, and none
+    that a web page of another site makes in the user's browser.
     """
 
-    def __init__(self, host: str, port: int, handlers: Handlers, grace_seconds: float = 2.0) -> None:
-        self._host = host
-        self._port = port
+    def __init__(self, listener: Listener, handlers: Handlers, grace_seconds: float = 2.0) -> None:
+        self._listener = listener
         self._handlers = handlers
         self._grace_seconds = grace_seconds
-        self._only_local_names = is_local_name(host)
+        self._only_local_names = is_local_name(listener.host)
         self._http: web.Server | None = None
-        self._listener: asyncio.Server | None = None
+        self._server: asyncio.Server | None = None
 
     async def __aenter__(self) -> Self:
-        """Listen. Raises ConfigurationError when the address is taken or not this machine's."""
+        """Answer what connects, and what has connected since the address was taken."""
         loop = asyncio.get_running_loop()
         HTTP_LOGGER.addFilter(_name_the_fault_of_a_client)
         self._http = web.Server(
@@ -84,26 +82,21 @@ class Endpoint:
             max_line_size=HEADER_BYTES,
             max_field_size=HEADER_BYTES,
         )
-        try:
-            self._listener = await loop.create_server(self._http, self._host, self._port, backlog=BACKLOG)
-        except OSError as error:
-            raise ConfigurationError([self._cannot_listen(error)]) from error
-        self._port = self._listener.sockets[0].getsockname()[1]
+        self._server = await loop.create_server(self._http, sock=self._listener.socket, backlog=BACKLOG)
         return self
 
     async def __aexit__(self, *_: object) -> None:
         """Accept no more, then end what is in progress."""
-        assert self._listener is not None
+        assert self._server is not None
         assert self._http is not None
-        self._listener.close()
+        self._server.close()
         self._http.pre_shutdown()
         await self._http.shutdown(self._grace_seconds)
 
     @property
     def url(self) -> str:
-        """Where clients find it, such as `http://127.0.0.1:4566`; known once it listens."""
-        host = f"[{self._host}]" if ":" in self._host else self._host
-        return f"http://{host}:{self._port}"
+        """Where clients find it, such as `http://127.0.0.1:4566`."""
+        return self._listener.url
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer anything with something an AWS client understands; a handler's bug is logged, not shown."""
@@ -160,15 +153,6 @@ class Endpoint:
                 f"Host {host} is not a name of this machine: use 127.0.0.1, localhost or one below localhost."
             )
         return None
-
-    def _cannot_listen(self, error: OSError) -> str:
-        address = f"{self._host}:{self._port}"
-        if error.errno == errno.EADDRINUSE:
-            return (
-                f"simulator.endpoint: {address} is in use by another program: stop that one, or choose "
-                f'another port; `endpoint = "{self._host}:0"` takes any free one'
-            )
-        return f"simulator.endpoint: cannot listen on {address}: {error.strerror or error}"
 
 
 def is_local_name(name: str) -> bool:

@@ -1,5 +1,6 @@
 """The `headrace` command. Each command's module is imported only when it is called."""
 
+import os
 import sys
 from importlib import import_module
 
@@ -70,6 +71,9 @@ def main() -> None:
 
     Exit status: 0, 1 (the function or the operation failed), 2 (usage or configuration).
     """
+    os.environ.setdefault(
+        "PYDANTIC_DISABLE_PLUGINS", "__all__"
+    )  # looking for some costs 10 ms of every start
     try:
         cli()
     except BrokenPipeError:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 
+from engine import clock
 from engine.feed import Fact, Feed, FeedReader, SimulatorReady
 from headrace.cli.options import config_option
 from headrace.config import Configuration, load
@@ -28,8 +29,6 @@ LAST_LINES_SECONDS = 2.0  # how long a slow terminal may take for the last lines
 )
 def run(config_path: Path, as_json: bool, logs: bool, record: Path | None) -> None:
     """Run sources and functions until Ctrl-C; a second Ctrl-C stops at once."""
-    from engine import clock
-
     configuration = load(config_path)
     try:
         clock.run(_serve(configuration, as_json, logs, record))
@@ -44,11 +43,11 @@ async def _serve(configuration: Configuration, as_json: bool, logs: bool, record
     write = json_line if as_json else live_line(configuration)
     with printing(feed.read(log_lines=logs), write), stopping_on_signals(stop):
         async with AsyncExitStack() as stack:
-            simulator = await stack.enter_async_context(Simulator(configuration, feed))
             if record is not None:
                 from triggers.replay.recorder import Recorder
 
-                stack.enter_context(Recorder(record, feed, simulator.clock))
+                stack.enter_context(Recorder(record, feed, clock.running_clock()))
+            simulator = await stack.enter_async_context(Simulator(configuration, feed))
             await simulator.run(stop)
 
 

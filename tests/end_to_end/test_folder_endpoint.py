@@ -20,6 +20,7 @@ from engine.feed import Fact, Feed, RecursionStopped
 from engine.store.database import Store
 from engine.watching import FolderWatcher
 from headrace.aws.endpoint import Endpoint, Handlers
+from headrace.aws.listener import listen
 from headrace.aws.s3 import S3Wire
 from tests.fakes.accepted_events import AcceptedEvents
 from tests.fakes.waiting import until
@@ -84,7 +85,7 @@ async def served(tmp_path: Path, clock: Clock, store: Store, feed: Feed) -> Asyn
         await bucket.ready.wait()
         wire = S3Wire({"inbox": bucket}, account=Account(), clock=clock, lineage_of=LINEAGES.get)
         handlers = Handlers(wire.handle, wire.handle, wire.handle)
-        async with Endpoint("127.0.0.1", 0, handlers) as endpoint:
+        async with Endpoint(listen("127.0.0.1", 0), handlers) as endpoint:
             yield Served(bucket.folder, accepted, endpoint.url)
         running.cancel()
 

@@ -18,6 +18,7 @@ from engine.invocation.settlement import EventInvokeConfig
 from engine.store.database import Store
 from headrace.aws.endpoint import Endpoint, Handlers
 from headrace.aws.lambda_invoke import LambdaWire
+from headrace.aws.listener import listen
 from tests.fakes.scripted_functions import ScriptedFunctions
 
 RUNNING_ROOT = "1-67891233-abcdef012345678912345678"  # of an invocation at the end of a long loop
@@ -80,7 +81,7 @@ async def served(
         wire.handle, partial(name_the_handler, handler="s3"), partial(name_the_handler, handler="control")
     )
     task = asyncio.create_task(events.run()) if run_events else None
-    async with Endpoint("127.0.0.1", 0, handlers) as endpoint:
+    async with Endpoint(listen("127.0.0.1", 0), handlers) as endpoint:
         yield Served(endpoint.url, functions, events, store)
     if task is not None:
         task.cancel()

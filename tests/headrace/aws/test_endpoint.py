@@ -13,9 +13,9 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from engine.clock import Clock
-from engine.errors import ConfigurationError
 from engine.store.database import Store
 from headrace.aws.endpoint import Endpoint, Handler, Handlers, is_local_host_header, signed_service
+from headrace.aws.listener import listen
 from tests.fakes.endpoint import Served, served
 from tests.fakes.scripted_functions import ScriptedFunctions
 
@@ -161,8 +161,8 @@ async def test_what_is_not_simulated_is_refused_by_name(
     assert error["ResponseMetadata"]["HTTPStatusCode"] == 501
 
 
-def endpoint(handler: Handler, port: int = 0, grace: float = 2.0) -> Endpoint:
-    return Endpoint("127.0.0.1", port, Handlers(handler, handler, handler), grace)
+def endpoint(handler: Handler, grace: float = 2.0) -> Endpoint:
+    return Endpoint(listen("127.0.0.1", 0), Handlers(handler, handler, handler), grace)
 
 
 async def ask(url: str, *lines: str, body: bytes = b"") -> bytes:
@@ -219,20 +219,6 @@ async def test_a_client_that_asks_first_is_told_to_go_on() -> None:
         )
     assert answer.startswith(b"HTTP/1.1 100 Continue\r\n\r\n")
     assert answer.endswith(b"\r\n\r\n{}")
-
-
-async def test_a_port_in_use_is_named_with_what_to_do() -> None:
-    async def nothing(request: web.BaseRequest) -> web.StreamResponse:
-        return web.Response()
-
-    async with endpoint(nothing) as first:
-        port = urlsplit(first.url).port
-        assert port is not None
-        with pytest.raises(
-            ConfigurationError, match=f"simulator.endpoint: 127.0.0.1:{port} is in use"
-        ) as caught:
-            await endpoint(nothing, port).__aenter__()
-        assert 'endpoint = "127.0.0.1:0"' in str(caught.value)
 
 
 async def test_closing_lets_a_request_in_progress_end(clock: Clock) -> None:

@@ -1,0 +1,52 @@
+"""The address of the endpoint, taken before anything is loaded that answers on it.
+
+A connection made meanwhile waits in the kernel's queue: a simulator is ready before its HTTP server is imported,
+which takes as long as everything else together.
+"""
+
+import errno
+import socket
+from dataclasses import dataclass
+
+from engine.errors import ConfigurationError
+
+BACKLOG = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """A listening socket and the host name it was asked for by."""
+
+    host: str
+    socket: socket.socket
+
+    @property
+    def url(self) -> str:
+        """Where clients find it, such as `http://127.0.0.1:4566`."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"http://{host}:{self.socket.getsockname()[1]}"
+
+    def close(self) -> None:
+        """Stop listening; harmless when a server has done so already."""
+        self.socket.close()
+
+
+def listen(host: str, port: int) -> Listener:
+    """Listen on an address; port 0 takes any free one.
+
+    Raises ConfigurationError when it is taken or not this machine's.
+    """
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        return Listener(host, socket.create_server((host, port), family=family, backlog=BACKLOG))
+    except OSError as error:
+        raise ConfigurationError([_cannot_listen(host, port, error)]) from error
+
+
+def _cannot_listen(host: str, port: int, error: OSError) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return (
+            f"simulator.endpoint: {host}:{port} is in use by another program: stop that one, or choose "
+            f'another port; `endpoint = "{host}:0"` takes any free one'
+        )
+    return f"simulator.endpoint: cannot listen on {host}:{port}: {error.strerror or error}"

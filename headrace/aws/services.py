@@ -1,0 +1,40 @@
+"""Everything that answers on the endpoint, put together. Imported once the simulator is ready."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import orjson
+from aiohttp import web
+
+from engine.arn import Account
+from engine.clock import Clock
+from engine.functions.pool import Functions
+from engine.invocation.event_queue import EventQueue
+from headrace.aws.endpoint import Endpoint, Handlers
+from headrace.aws.lambda_invoke import LambdaWire
+from headrace.aws.listener import Listener
+from headrace.aws.s3 import S3Wire
+from headrace.control import STATUS_PATH
+from triggers.s3.bucket import Bucket
+
+
+def endpoint(
+    listener: Listener,
+    *,
+    account: Account,
+    clock: Clock,
+    functions: Functions,
+    events: EventQueue,
+    buckets: Mapping[str, Bucket],
+    status: Callable[[], Awaitable[dict[str, Any]]],
+) -> Endpoint:
+    """Return the endpoint of a simulator; `status` says what it is doing, as JSON values."""
+
+    async def control(request: web.BaseRequest) -> web.StreamResponse:
+        if request.path != STATUS_PATH:
+            return web.json_response({"message": f"there is no {request.path}"}, status=404)
+        return web.Response(body=orjson.dumps(await status()), content_type="application/json")
+
+    invoke = LambdaWire(account, functions, events, functions.lineage_of)
+    s3 = S3Wire(buckets, account=account, clock=clock, lineage_of=functions.lineage_of)
+    return Endpoint(listener, Handlers(invoke.handle, s3.handle, control))
