@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from watchdog.observers.api import BaseObserver, ObservedWatch
 
 POLL_INTERVAL_SECONDS = 1.0
-OVERFLOW_LOGGER = "watchdog.observers.inotify_c"  # says so when the kernel's queue overflows
+# What says so when the kernel's queue overflows, and when the watches are set up again after it.
+OVERFLOW_LOGGERS = ("watchdog.observers.inotify_c", "watchdog.observers.inotify")
 
 _WRITTEN, _FINISHED, _FOLDER, _OVERFLOW = 1, 2, 4, 8
 _FILE_CHANGES = {
@@ -133,12 +134,14 @@ class FolderWatcher:
 
     async def __aenter__(self) -> Self:
         """Start nothing yet: threads begin with the first watch."""
-        logging.getLogger(OVERFLOW_LOGGER).addFilter(self._overflow)
+        for name in OVERFLOW_LOGGERS:
+            logging.getLogger(name).addFilter(self._overflow)
         return self
 
     async def __aexit__(self, *_: object) -> None:
         """Close every watch and end watchdog's threads."""
-        logging.getLogger(OVERFLOW_LOGGER).removeFilter(self._overflow)
+        for name in OVERFLOW_LOGGERS:
+            logging.getLogger(name).removeFilter(self._overflow)
         for subscription in list(self._subscriptions.values()):
             for watch in list(subscription.watches):
                 watch.close()

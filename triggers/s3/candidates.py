@@ -25,15 +25,23 @@ class Candidates:
     def __contains__(self, key: object) -> bool:
         return key in self._entries
 
-    def note(self, key: str, *, written: bool = False, finished: bool = False, silent: bool = False) -> None:
-        """Add what a hint or a scan says; what is said aloud is not silent any more.
+    def note(
+        self,
+        key: str,
+        *,
+        written: bool = False,
+        finished: bool = False,
+        silent: bool = False,
+        due: datetime | None = None,
+    ) -> None:
+        """Add what a hint or a scan says, to be looked at when `due` (None: at once).
 
-        A key that waits to be still goes on waiting, unless its writer is now known to be done.
+        What is said aloud is not silent any more. A key that waits already goes on waiting, unless its writer
+        is now known to be done.
         """
         entry = self._entries.get(key)
         if entry is None:
-            self._entries[key] = _Entry(Candidate(written, finished, silent), None)
-            self._now[key] = None
+            self._enter(key, Candidate(written, finished, silent), None if finished else due)
             return
         known = entry.candidate
         entry.candidate = replace(
@@ -60,8 +68,14 @@ class Candidates:
                 newer.candidate = candidate
                 return
             self._now.pop(key, None)
+        self._enter(key, candidate, due)
+
+    def _enter(self, key: str, candidate: Candidate, due: datetime | None) -> None:
         self._entries[key] = _Entry(candidate, due)
-        heapq.heappush(self._later, (due, key))
+        if due is None:
+            self._now[key] = None
+        else:
+            heapq.heappush(self._later, (due, key))
 
     def take(self, now: datetime, limit: int, hold: Callable[[str], bool]) -> dict[str, Candidate]:
         """Remove and return up to `limit` candidates that are due and that `hold` could take hold of."""

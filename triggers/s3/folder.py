@@ -6,7 +6,7 @@ that a burst of small files costs a few hops to a thread and a few transactions.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -26,6 +26,7 @@ from triggers.s3.settler import Settler
 BATCH_KEYS = 256
 HEARTBEAT = timedelta(seconds=5)
 AWAY_HEARTBEAT = timedelta(seconds=1)
+FIRST_LOOK = timedelta(milliseconds=20)  # a writer that is quick is done by then, and says so itself
 SECOND_LOOK = timedelta(seconds=1)  # after the kernel lost events, while its watches are set up again
 SHORTEST_SCAN_INTERVAL = timedelta(seconds=30)
 SCAN_COST_FACTOR = 100  # at most one per cent of the time is spent scanning
@@ -76,6 +77,7 @@ class BucketFolder:
             folder,
             rules.keys,
             rules.settle_time,
+            is_slow=rules.poll,
             candidates=self._candidates,
             journal=journal,
             locks=locks,
@@ -140,9 +142,17 @@ class BucketFolder:
         self._awake.set()  # there may be more
         await self._settler.settle(batch, large_files)
         if self._existing:
-            self._existing.difference_update(batch)
-            if not self._existing:
+            await self._count_as_looked_at(batch)
+
+    async def _count_as_looked_at(self, keys: Iterable[str]) -> None:
+        """Once all files of the first sight are known, what comes is new, even after a restart."""
+        remaining = self._existing.difference(keys)
+        if not remaining:
+            try:
                 await self._journal.mark_seen(self._folder)
+            except StoreError:
+                return  # asked again with the next batch
+        self._existing = remaining
 
     async def _rest(self) -> None:
         until = self._next_beat
@@ -158,6 +168,7 @@ class BucketFolder:
 
     def _take_hints(self, hints: Sequence[Hint]) -> None:
         """Note what the watch says. Called on the loop."""
+        soon = self._clock.now() + FIRST_LOOK
         root = str(self._folder)
         for hint in hints:
             if hint.overflow:
@@ -168,14 +179,14 @@ class BucketFolder:
             if key is None:
                 self._next_beat = self._clock.now()
             elif hint.folder:
-                if not self._rules.keys.ignores(key):
+                if not self._rules.keys.ignores(key) and problem_of_key(key) is None:
                     prefix = key + "/"
                     self._scans[prefix] = self._scans.get(prefix, False) or hint.finished
             else:
-                self._note(key, written=hint.written, finished=hint.finished)
+                self._note(key, hint, soon)
         self._awake.set()
 
-    def _note(self, key: str, *, written: bool, finished: bool) -> None:
+    def _note(self, key: str, hint: Hint, soon: datetime) -> None:
         rules = self._rules.keys
         if rules.ignores(key) and key not in self.exempt:
             return
@@ -186,7 +197,7 @@ class BucketFolder:
         if completed is not None:
             self._candidates.note(completed)
         else:
-            self._candidates.note(key, written=written, finished=finished)
+            self._candidates.note(key, written=hint.written, finished=hint.finished, due=soon)
 
     async def _scan_what_was_asked_for(self) -> None:
         scans, self._scans = self._scans, {}

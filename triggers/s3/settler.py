@@ -2,10 +2,11 @@
 
 import asyncio
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
+from typing import TypeVar
 
 from engine.clock import Clock
 from engine.errors import StoreError
@@ -22,8 +23,12 @@ from triggers.s3.settle import Candidate, FileState, Nothing, Put, Removed, Wait
 
 SMALL_FILE_BYTES = 256 * 1024  # larger ones are read one by one, so that they hold nobody up
 LARGE_FILES_AT_ONCE = 2
+FEW_KEYS = 4
 TRY_AGAIN = timedelta(seconds=1)
 RACY_NS = 50_000_000  # no file system stamps times more coarsely, but for FAT
+
+A = TypeVar("A")
+R = TypeVar("R")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +52,10 @@ class ReadResult:
 
 
 class Settler:
-    """Settles candidates of one folder. Keys come held, and are released here."""
+    """Settles candidates of one folder. Keys come held, and are released here.
+
+    `is_slow` says that the folder may be on a network, so that the loop never touches it.
+    """
 
     def __init__(
         self,
@@ -55,6 +63,7 @@ class Settler:
         rules: KeyRules,
         settle_time: timedelta,
         *,
+        is_slow: bool,
         candidates: Candidates,
         journal: Journal,
         locks: KeyLocks,
@@ -66,6 +75,7 @@ class Settler:
         self._folder = folder
         self._rules = rules
         self._settle_time = settle_time
+        self._is_slow = is_slow
         self._candidates = candidates
         self._journal = journal
         self._locks = locks
@@ -82,7 +92,7 @@ class Settler:
         try:
             readings = await self._decide(batch)
             small = [each for each in readings if each.state.size <= SMALL_FILE_BYTES]
-            results = await asyncio.to_thread(self._read_all, small) if small else []
+            results = await self._off_loop(len(batch), self._read_all, small) if small else []
             await self._finish(small, results)
             for reading in readings:
                 if reading.state.size > SMALL_FILE_BYTES:
@@ -99,7 +109,7 @@ class Settler:
 
     async def _decide(self, batch: Mapping[str, Candidate]) -> list[Reading]:
         """Return what is to be read; what is removed is written down, what is not settled is put back."""
-        states = await asyncio.to_thread(self._look, list(batch))
+        states = await self._off_loop(len(batch), self._look, list(batch))
         now = self._clock.now()
         try:
             indexed, by_inode = await self._store.read(lambda connection: self._indexed(connection, states))
@@ -138,6 +148,12 @@ class Settler:
                     pass
         await self._record(removed, batch)
         return readings
+
+    async def _off_loop(self, count: int, work: Callable[[A], R], argument: A) -> R:
+        """Work on files on a thread; a few local, small ones take less time than the way there and back."""
+        if count <= FEW_KEYS and not self._is_slow:
+            return work(argument)
+        return await asyncio.to_thread(work, argument)
 
     def _look(self, keys: Sequence[str]) -> dict[str, FileState | None]:
         """Return the states that can be trusted: none at all while the folder is not there."""
