@@ -3,7 +3,6 @@
 The running simulator writes its endpoint's address into the state folder and answers below `/_headrace/`.
 """
 
-import http.client
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,7 +45,7 @@ def find_running(state: Path) -> RunningSimulator | None:
         return None
     try:
         status = json.loads(request(url, "GET", STATUS_PATH).body)
-    except (OSError, http.client.HTTPException, ValueError):
+    except (OSError, ValueError):
         return None
     if not isinstance(status, dict) or status.get("state") != str(state.resolve()):
         return None
@@ -70,7 +69,9 @@ def request(
     headers: dict[str, str] | None = None,
     timeout: float = TIMEOUT_SECONDS,
 ) -> Answer:
-    """Send one request to a simulator. Raises OSError or HTTPException when it does not answer."""
+    """Send one request to a simulator. Raises OSError when it does not answer, or not in HTTP."""
+    import http.client  # the running simulator, which needs this module too, never asks anybody
+
     address = urlsplit(url)
     connection = http.client.HTTPConnection(address.hostname or "127.0.0.1", address.port, timeout=timeout)
     try:
@@ -78,6 +79,8 @@ def request(
         response = connection.getresponse()
         lowered = {name.lower(): value for name, value in response.getheaders()}
         return Answer(response.status, lowered, response.read())
+    except http.client.HTTPException as error:
+        raise OSError(f"{url} does not speak HTTP: {error}") from error
     finally:
         connection.close()
 

@@ -1,7 +1,6 @@
 """Invoking functions from a command: through the running simulator, or with one made for the purpose."""
 
 import base64
-import http.client
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -92,7 +91,7 @@ async def _queue_alone(configuration: Configuration, function: str, payload: byt
 def _post(url: str, function: str, payload: bytes, headers: dict[str, str]) -> Answer:
     try:
         return request(url, "POST", INVOKE_PATH.format(function), payload, headers, SYNC_TIMEOUT_SECONDS)
-    except (OSError, http.client.HTTPException) as error:
+    except OSError as error:
         raise InvokeFailed(f"the running simulator did not answer for {function}: {error}") from error
 
 

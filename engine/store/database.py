@@ -10,7 +10,6 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
-from importlib import resources
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -23,7 +22,7 @@ T = TypeVar("T")
 Operation = Callable[[sqlite3.Connection], Any]
 
 BUSY_TIMEOUT_SECONDS = 2.0  # for a lock that another program holds on the file
-MIGRATIONS = resources.files("engine.store") / "migrations"
+MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 class Store:
@@ -138,9 +137,7 @@ def migrate(connection: sqlite3.Connection, path: Path | None) -> None:
 
     Raises StoreTooNew when it already has a later one.
     """
-    scripts = sorted(
-        (entry for entry in MIGRATIONS.iterdir() if entry.name.endswith(".sql")), key=lambda entry: entry.name
-    )
+    scripts = sorted(MIGRATIONS.glob("*.sql"))
     found: int = connection.execute("PRAGMA user_version").fetchone()[0]
     known = max((int(script.name[:4]) for script in scripts), default=0)
     if found > known:

@@ -1,7 +1,7 @@
 """The address of the endpoint, taken before anything is loaded that answers on it.
 
-A connection made meanwhile waits in the kernel's queue: a simulator is ready before its HTTP server is imported,
-which takes as long as everything else together.
+A connection made meanwhile waits in the kernel's queue: a simulator is ready before its HTTP server is
+imported, which takes as long as everything else together.
 """
 
 import errno

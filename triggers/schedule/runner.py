@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from importlib import import_module
 from random import Random
 from typing import Literal
 
@@ -125,7 +126,8 @@ class ScheduleRunner:
 
     async def _schedule(self, settled: dict[str, datetime], group: asyncio.TaskGroup) -> None:
         """Let APScheduler put what comes due into the queue, until cancelled."""
-        from triggers.schedule.trigger import NominalTimesExecutor, ScheduleTrigger, SimulatorScheduler
+        # APScheduler takes long to import, and other sources need not wait for it.
+        trigger = await asyncio.to_thread(import_module, "triggers.schedule.trigger")
 
         def deliver(name: str, moments: Sequence[datetime]) -> None:
             for due in moments:
@@ -135,7 +137,9 @@ class ScheduleRunner:
                 else:
                     self._due.put_nowait(firing)
 
-        scheduler = SimulatorScheduler(timezone=UTC, executors={"default": NominalTimesExecutor()})
+        scheduler = trigger.SimulatorScheduler(
+            timezone=UTC, executors={"default": trigger.NominalTimesExecutor()}
+        )
         for name, timing in self._timings.items():
             if timing.next_after(settled[name]) is None:
                 schedule = self._schedules[name]
@@ -143,7 +147,7 @@ class ScheduleRunner:
                 continue
             scheduler.add_job(
                 deliver,
-                ScheduleTrigger(timing, settled[name]),
+                trigger.ScheduleTrigger(timing, settled[name]),
                 args=(name, ()),
                 id=name,
                 coalesce=False,
