@@ -174,6 +174,29 @@ async def test_a_cancelled_wait_for_a_turn_gives_the_turn_on(start: Start) -> No
     assert json.loads(waiting[2].result().payload)["calls"] == 2
 
 
+@pytest.mark.parametrize("next_name", ["fn", "other"])
+async def test_a_turn_that_came_too_late_for_a_cancelled_invocation_is_given_on(
+    start: Start, feed: Feed, next_name: str
+) -> None:
+    functions = await start(COUNTING, COUNTING, max_environments=1)
+    running = asyncio.create_task(invoke(functions, slowly(0.1)))
+    await asyncio.sleep(0)
+    waiting = [asyncio.create_task(invoke(functions, name=name)) for name in (next_name, "fn")]
+    await asyncio.sleep(0)
+    # Runs after the turn was given, and before the invocation that waited for it resumes.
+    happens = InvocationFinished if next_name == "fn" else EnvironmentStopped
+
+    def cancel_the_first(fact: Fact) -> None:
+        if isinstance(fact, happens):
+            asyncio.get_running_loop().call_soon(waiting[0].cancel)
+
+    untap = feed.tap(cancel_the_first)
+    await running
+    assert (await waiting[1]).function_error is None
+    untap()
+    assert waiting[0].cancelled()
+
+
 async def test_a_cancelled_invocation_leaves_an_environment_that_works(start: Start) -> None:
     functions = await start(max_environments=1)
     first = await invoke(functions)
