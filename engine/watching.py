@@ -13,6 +13,7 @@ import errno
 import logging
 import os
 import threading
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -267,6 +268,8 @@ def _native_observer() -> "BaseObserver":
 
         return Observer()
 
+    # A folder that appears while its parent is being walked is added twice; nothing is wrong with that.
+    warnings.filterwarnings("ignore", "Callback with id .* already exists", RuntimeWarning)
     # Pairing the two halves of a move would hold everything behind it for half a second.
     InotifyMoveEventGrouper.delay = 0.0
 

@@ -366,6 +366,28 @@ async def eventually(ask: Callable[[], Awaitable[object]], answer: object) -> No
             await asyncio.sleep(0.01)
 
 
+WRITE_TREE = """
+import os, sys
+for number in range(100):
+    folder = f"{sys.argv[1]}/{number % 7}/{number}"
+    os.makedirs(folder)
+    for name in "abc":
+        with open(f"{folder}/{name}", "w") as file:
+            file.write(name)
+"""
+
+
+async def test_a_tree_that_grows_quickly_is_seen_completely(folders: Folders) -> None:
+    async with folders.bucket():
+        await asyncio.to_thread(
+            subprocess.run, [sys.executable, "-c", WRITE_TREE, str(folders.inbox)], check=True
+        )
+
+        await folders.expect(
+            *((PUT, f"{number % 7}/{number}/{name}") for number in range(100) for name in "abc")
+        )
+
+
 WRITE_MANY = """
 import sys
 for number in range(40_000):
