@@ -45,9 +45,8 @@ def delivered(path: Path) -> set[str]:
     return {json.loads(line) for line in lines if line.startswith('"') and line.endswith('"')}
 
 
-def drop_and_invoke(running: HeadraceProcess, round_: int, stop: threading.Event) -> set[str]:
-    """Drop files and invoke asynchronously until the simulator is gone; return all it is bound to deliver."""
-    promised: set[str] = set()
+def drop_and_invoke(running: HeadraceProcess, round_: int, stop: threading.Event, promised: set[str]) -> None:
+    """Drop files and invoke asynchronously until told to stop; add to `promised` what must be delivered."""
     number = 0
     while not stop.is_set():
         number += 1
@@ -62,7 +61,6 @@ def drop_and_invoke(running: HeadraceProcess, round_: int, stop: threading.Event
                 promised.add(name)
         except (OSError, http.client.HTTPException):
             continue
-    return promised
 
 
 def test_every_file_and_every_accepted_event_survives_30_kills(tmp_path: Path) -> None:
@@ -74,14 +72,12 @@ def test_every_file_and_every_accepted_event_survives_30_kills(tmp_path: Path) -
     for round_ in range(ROUNDS):
         with HeadraceProcess(tmp_path) as running:
             stop = threading.Event()
-            results: list[set[str]] = []
-            worker = threading.Thread(target=lambda: results.append(drop_and_invoke(running, round_, stop)))
+            worker = threading.Thread(target=drop_and_invoke, args=(running, round_, stop, promised))
             worker.start()
             time.sleep(chance.uniform(0.02, 0.3))
             running.kill()
             stop.set()
             worker.join()
-            promised |= results[0]
     with HeadraceProcess(tmp_path):
         wait_until(lambda: promised <= delivered(log), f"all {len(promised)} are delivered")
 
