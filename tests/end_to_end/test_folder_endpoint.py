@@ -369,6 +369,7 @@ async def test_symbolic_links_out_of_the_folder_do_not_exist(served: Served, tmp
 
     assert served.accepted.events == []
     assert await served.refused("get_object", Bucket="inbox", Key="link") == ("NoSuchKey", 404)
-    refused = await served.refused("put_object", Bucket="inbox", Key="way-out/new", Body=b"x")
-    assert refused == ("InvalidArgument", 400)
+    for key in ("way-out/new", "way-out/new/deeper"):
+        refused = await served.refused("put_object", Bucket="inbox", Key=key, Body=b"x")
+        assert refused == ("InvalidArgument", 400)
     assert not (tmp_path / "new").exists()

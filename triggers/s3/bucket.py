@@ -217,9 +217,9 @@ class Upload:
             self._file.close()
         path = Path(path_of(folder, key))
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
             if not files.is_inside(path.parent, folder):
                 raise KeyRefused("a symbolic link leads out of the bucket's folder")
+            path.parent.mkdir(parents=True, exist_ok=True)
             self._path.replace(path)
         except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
             raise KeyRefused(f"in the folder, {error.filename} is in the way") from error
