@@ -64,7 +64,7 @@ class RequestReader:
 
     def next_request(self) -> Request | None:
         """Return the next complete request, None when more bytes are needed. Raises MalformedRequest."""
-        if self._pending is None and not self._read_head():
+        if self._pending is None and (not self._buffer or not self._read_head()):
             return None
         pending = self._pending
         assert pending is not None
