@@ -111,7 +111,8 @@ class Environment:
         """Initialise a new environment; return how many milliseconds it took, None when it failed."""
         try:
             await self._runtime.open()
-            self._temporary.mkdir(parents=True)
+            self._around.guard.prepare()
+            self._temporary.mkdir()
         except OSError as error:
             raise ServiceFailure(f"no execution environment can be made: {error}") from error
         try:

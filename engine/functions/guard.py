@@ -25,15 +25,19 @@ class Guard:
     """Knows the process groups that are alive. It is a process of its own from the first one on."""
 
     def __init__(self, folder: Path) -> None:
-        """`folder` is removed when the simulator has been killed, and by `close`."""
+        """`folder` is made by `prepare`, and removed by `close` or when the simulator has been killed."""
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
         self._missing = False
 
-    def add(self, group: int) -> None:
-        """Watch over a process group."""
+    def prepare(self) -> None:
+        """Start to watch, and only then make the folder. Raises OSError."""
         if self._process is None and not self._missing:
             self._start()
+        self._folder.mkdir(mode=0o700, exist_ok=True)
+
+    def add(self, group: int) -> None:
+        """Watch over a process group."""
         self._tell(f"+ {group}\n")
 
     def remove(self, group: int) -> None:

@@ -112,7 +112,6 @@ class Functions:
         self._closed = False
 
     async def __aenter__(self) -> Self:
-        self._temporary.mkdir(mode=0o700)
         return self
 
     async def __aexit__(self, *_: object) -> None:

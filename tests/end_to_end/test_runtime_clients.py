@@ -202,8 +202,8 @@ async def test_a_failed_initialisation_is_tried_again_and_answered(
         f"START RequestId: {REQUEST_ID} Version: $LATEST",
         f"END RequestId: {REQUEST_ID}",
         (
-            f"REPORT RequestId: {REQUEST_ID}\tDuration: N\tBilled Duration: N\tMemory Size: N\tMax Memory Used: N"
-            f"\tStatus: error\tError Type: {error_type}"
+            f"REPORT RequestId: {REQUEST_ID}\tDuration: N\tBilled Duration: N\tMemory Size: N"
+            f"\tMax Memory Used: N\tStatus: error\tError Type: {error_type}"
         ),
     ]
     warning = next(line for line in bench.log if line.startswith("[WARNING]"))
