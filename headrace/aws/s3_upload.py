@@ -41,7 +41,7 @@ async def receive(
                 content_type=request.headers.get("Content-Type"),
                 headers=headers,
                 lineage=lineage,
-                check=partial(_check_conditions, key, request),
+                check=partial(_check_conditions, key, request) if _has_conditions(request) else None,
             )
         finally:
             upload.discard()
@@ -75,7 +75,10 @@ async def _receive_body(request: web.BaseRequest, upload: Upload, checksum: Uplo
     async for block in _blocks(request, decoder):
         if upload.size + len(block) > MOST_OBJECT_BYTES:
             raise S3Error("EntityTooLarge", "Your proposed upload exceeds the maximum allowed size", 400)
-        await asyncio.to_thread(store, block)
+        if upload.is_on_disk(len(block)):
+            await asyncio.to_thread(store, block)
+        else:
+            store(block)
     announced = request.headers.get("x-amz-decoded-content-length")
     if announced is not None and announced.isdigit() and int(announced) != upload.size:
         raise _incomplete_body()
@@ -123,6 +126,10 @@ def _verify(request: web.BaseRequest, upload: Upload) -> None:
             ExpectedDigest=expected,
             CalculatedDigest=upload.etag,
         )
+
+
+def _has_conditions(request: web.BaseRequest) -> bool:
+    return "If-Match" in request.headers or "If-None-Match" in request.headers
 
 
 def _check_conditions(key: str, request: web.BaseRequest, entry: ObjectEntry | None) -> None:

@@ -29,6 +29,8 @@ from triggers.s3.objects import ObjectEntry, ObjectPage
 from triggers.s3.settings import BucketSettings
 from triggers.s3.settle import FileState
 
+SMALL_UPLOAD_BYTES = 64 * 1024  # what is kept in memory until it is complete
+
 
 class KeyRefused(Exception):
     """No file of the folder can go by this key; its text says why."""
@@ -188,13 +190,21 @@ class Bucket:
 
 
 class Upload:
-    """Bytes on their way into a bucket, in a file of its own file system. Its methods block."""
+    """Bytes on their way into a bucket, in a file of its own file system once they are many.
+
+    `move_to` blocks, and so does `write` once `is_on_disk`.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.size = 0
         self._path = folder / f"{UPLOAD_PREFIX}{uuid4().hex}"
         self._digest = hashlib.md5(usedforsecurity=False)
+        self._small = bytearray()
         self._file: BinaryIO | None = None
+
+    def is_on_disk(self, more: int) -> bool:
+        """Say whether writing so many more bytes goes to the disk."""
+        return self._file is not None or self.size + more > SMALL_UPLOAD_BYTES
 
     @property
     def etag(self) -> str:
@@ -203,18 +213,24 @@ class Upload:
 
     def write(self, block: bytes) -> None:
         """Append some bytes. Raises OSError, for instance when the disk is full."""
-        if self._file is None:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = self._path.open("xb")
-        self._file.write(block)
+        if self.is_on_disk(len(block)):
+            self._spill().write(block)
+        else:
+            self._small += block
         self._digest.update(block)
         self.size += len(block)
 
+    def _spill(self) -> BinaryIO:
+        if self._file is None:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = self._path.open("xb")
+            self._file.write(self._small)
+            self._small.clear()
+        return self._file
+
     def move_to(self, folder: Path, key: str) -> FileState:
         """Put the file in its place and return its state. Raises KeyRefused when something is in the way."""
-        self.write(b"")
-        if self._file is not None:
-            self._file.close()
+        self._spill().close()
         path = Path(path_of(folder, key))
         try:
             if not files.is_inside(path.parent, folder):
