@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 LONGEST_KEY_BYTES = 1024
-DEFAULT_IGNORE = (".*", "*.tmp", "*.part", "*.crdownload", "~$*", "*.swp", "4913", "*~")
+SED_TEMPORARY = "sed" + 6 * "[A-Za-z0-9]"  # what `sed -i` writes before it renames
+DEFAULT_IGNORE = (".*", "*.tmp", "*.part", "*.crdownload", "~$*", "*.swp", "4913", "*~", SED_TEMPORARY)
 UPLOAD_PREFIX = ".headrace-upload-"  # an object on its way in through the endpoint; never an object itself
 
 

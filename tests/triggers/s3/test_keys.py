@@ -9,14 +9,16 @@ from triggers.s3.keys import KeyRules, key_of, path_of, problem_of_key
 
 @pytest.mark.parametrize(
     "key",
-    [".hidden", "a/.git/config", "x.tmp", "x.part", "x.crdownload", "~$report.docx", ".f.swp", "4913", "f~",
+    [".hidden", "a/.git/config", "x.tmp", "x.part", "x.crdownload", "~$report.docx", ".f.swp", "4913", "f~", "sedxIFQNX",
      ".headrace-upload-1"],
 )  # fmt: skip
 def test_temporary_and_hidden_names_are_ignored(key: str) -> None:
     assert KeyRules().ignores(key)
 
 
-@pytest.mark.parametrize("key", ["photo.jpg", "a/b/c", "tmp", "4913.jpg", "a.tmp.txt", "~x"])
+@pytest.mark.parametrize(
+    "key", ["photo.jpg", "a/b/c", "tmp", "4913.jpg", "a.tmp.txt", "~x", "sed-1.txt", "sedan", "sedimentary"]
+)
 def test_other_names_are_not(key: str) -> None:
     assert not KeyRules().ignores(key)
 
