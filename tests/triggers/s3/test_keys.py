@@ -9,9 +9,20 @@ from triggers.s3.keys import KeyRules, key_of, path_of, problem_of_key
 
 @pytest.mark.parametrize(
     "key",
-    [".hidden", "a/.git/config", "x.tmp", "x.part", "x.crdownload", "~$report.docx", ".f.swp", "4913", "f~", "sedxIFQNX",
-     ".headrace-upload-1"],
-)  # fmt: skip
+    [
+        ".hidden",
+        "a/.git/config",
+        "x.tmp",
+        "x.part",
+        "x.crdownload",
+        "~$report.docx",
+        ".f.swp",
+        "4913",
+        "f~",
+        "sedxIFQNX",
+        ".headrace-upload-1",
+    ],
+)
 def test_temporary_and_hidden_names_are_ignored(key: str) -> None:
     assert KeyRules().ignores(key)
 
