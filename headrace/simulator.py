@@ -7,7 +7,7 @@ invocations end, environments go, the store closes, the state folder is free aga
 import asyncio
 import os
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -141,14 +141,18 @@ class Simulator:
             self.feed.publish(SimulatorReady(self.clock.now(), self.listener.url))
             serving = group.create_task(self.serve(), name="endpoint")
             await stop.wait()
-            for task in tasks:
-                task.cancel()
-            events.cancel()
-            grace = self.configuration.file.simulator.shutdown_grace_in_seconds
-            await asyncio.wait([events, *tasks], timeout=grace)
-            events.cancel()  # the second time abandons what still runs: it runs after the next start
-            events.cancel()  # what still runs is abandoned, and runs again after the next start
+            await self._wind_down(events, tasks)
             serving.cancel()
+
+    async def _wind_down(self, events: "asyncio.Task[None]", sources: Sequence["asyncio.Task[None]"]) -> None:
+        """Take no new events; let what runs end within the grace, and abandon it then."""
+        for task in (events, *sources):
+            task.cancel()
+        at_rest = asyncio.create_task(self.functions.at_rest())
+        grace = self.configuration.file.simulator.shutdown_grace_in_seconds
+        await asyncio.wait([events, *sources, at_rest], timeout=grace)
+        at_rest.cancel()
+        events.cancel()  # the second time: what still runs is abandoned, and runs after the next start
 
     async def serve(self) -> None:
         """Answer on the endpoint until cancelled. Loading what answers takes as long as all before it."""
@@ -251,7 +255,7 @@ class Simulator:
             "state": str(self.configuration.state.resolve()),
             "started": iso_seconds(self._started),
             "functions": {
-                name: {"environments": 0, "running": 0, "queued": waiting.get(name, 0)}
+                name: {**self.functions.figures(name), "queued": waiting.get(name, 0)}
                 for name in self.configuration.functions
             },
             "queues": {name: await queue.count() for name, queue in self._queues.items()},

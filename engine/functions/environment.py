@@ -26,7 +26,7 @@ from engine.functions.invocation import Invocation, InvocationResult
 from engine.functions.log_lines import JsonLines, Phase, Report, TextLines
 from engine.functions.logs import LogStream
 from engine.functions.package import is_executable
-from engine.functions.process_tree import MEGABYTE, memory_bytes
+from engine.functions.process_tree import MEGABYTE, ProcessTree
 from engine.functions.runtime import Exited, NotStarted, OutOfMemory, Runtime, Signal, TimedOut
 from engine.functions.runtime_api import Answered, Failed, Ready
 from engine.functions.tracing import trace_header
@@ -66,6 +66,7 @@ class Environment:
         self._temporary = surroundings.temporary / self.name
         self._folder: Path | None = None
         self._fresh = True
+        self._tree: ProcessTree | None = None
         self._memory_mb = 0
         self._memory_taken_at = float("-inf")
 
@@ -98,10 +99,13 @@ class Environment:
 
     def check_memory(self) -> None:
         """Measure the process tree that is at work; end it when it takes more than the function's memory."""
-        if self._runtime.pid is None:
+        pid = self._runtime.pid
+        if pid is None:
             return
+        if self._tree is None or self._tree.pid != pid:
+            self._tree = ProcessTree(pid)
         limit = self.function.memory_mb * MEGABYTE
-        taken = memory_bytes(self._runtime.pid, limit)
+        taken = self._tree.memory_bytes(limit)
         self._memory_taken_at = self._clock.stopwatch()
         if taken > limit and self._runtime.awaited:
             self._runtime.signal(OutOfMemory())

@@ -110,6 +110,7 @@ class Functions:
         self._watcher = watcher
         self._not_code = tuple(not_code)
         self._closed = False
+        self._one_ended = asyncio.Event()
 
     async def __aenter__(self) -> Self:
         return self
@@ -169,6 +170,19 @@ class Functions:
         finally:
             state.running -= 1
             del self._lineages[root]
+            self._one_ended.set()
+
+    async def at_rest(self) -> None:
+        """Return once no invocation is running or waiting for its turn."""
+        while any(state.running for state in self._functions.values()):
+            self._one_ended.clear()
+            await self._one_ended.wait()
+
+    def figures(self, function: str) -> dict[str, int]:
+        """Return how many environments a function has, and how many invocations are running."""
+        state = self._functions[function]
+        alive = sum(environment.function is state.definition for environment in self._alive)
+        return {"environments": alive, "running": state.running}
 
     def lineage_of(self, root: str) -> tuple[str, ...] | None:
         """Return the functions that led to a running invocation, itself last; None for another trace id."""

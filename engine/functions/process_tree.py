@@ -4,11 +4,41 @@ Linux tells a process's children directly; elsewhere psutil looks through all pr
 """
 
 import sys
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
 
 MEGABYTE = 1024 * 1024
+LOOKS_BETWEEN_SEARCHES = 8
+
+
+class ProcessTree:
+    """A process and what it has started, whose memory is looked at again and again.
+
+    Who belongs to it is found out now and then only: that costs several times a look at the memory.
+    """
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+        self._members: list[psutil.Process] = []
+        self._looks = 0
+
+    def memory_bytes(self, limit: int) -> int:
+        """Return what the tree takes of the machine's memory; 0 when it has ended.
+
+        That is its resident memory. Only when it is over `limit` and there is more than one process, pages
+        which a fork shares with its parent are counted once, as a container's account of memory does; this
+        costs much more.
+        """
+        if self._looks % LOOKS_BETWEEN_SEARCHES == 0:
+            self._members = _processes([self.pid, *descendants(self.pid)])
+        self._looks += 1
+        resident = sum(map(_resident, self._members))
+        if resident <= limit or len(self._members) == 1:
+            return resident
+        return min(resident, sum(map(_proportional, self._members)))
 
 
 def descendants(pid: int) -> list[int]:
@@ -22,32 +52,26 @@ def descendants(pid: int) -> list[int]:
     return found
 
 
-def memory_bytes(pid: int, limit: int) -> int:
-    """Return what the process and its descendants take of the machine's memory; 0 when it has ended.
-
-    That is their resident memory. Only when it is over `limit` and there is more than one process, pages
-    which a fork shares with its parent are counted once, as a container's account of memory does; this
-    costs much more.
-    """
-    processes = [pid, *descendants(pid)]
-    resident = sum(map(_resident, processes))
-    if resident <= limit or len(processes) == 1:
-        return resident
-    return min(resident, sum(map(_proportional, processes)))
+def _processes(pids: Iterable[int]) -> list[psutil.Process]:
+    found: list[psutil.Process] = []
+    for pid in pids:
+        with suppress(psutil.Error):
+            found.append(psutil.Process(pid))
+    return found
 
 
-def _resident(pid: int) -> int:
+def _resident(process: psutil.Process) -> int:
     try:
-        return int(psutil.Process(pid).memory_info().rss)
+        return int(process.memory_info().rss)
     except psutil.Error:
         return 0
 
 
-def _proportional(pid: int) -> int:
+def _proportional(process: psutil.Process) -> int:
     try:
-        full = psutil.Process(pid).memory_full_info()
+        full = process.memory_full_info()
     except psutil.Error:
-        return _resident(pid)
+        return _resident(process)
     return int(getattr(full, "pss", full.uss))
 
 

@@ -1,6 +1,7 @@
 """Ctrl-C: no new events, running invocations end within the grace; a second one stops at once."""
 
 import signal
+import threading
 import time
 from pathlib import Path
 
@@ -55,6 +56,21 @@ def test_a_running_invocation_may_finish_and_the_next_waits_for_the_next_start(f
         assert not second.exists()
     with HeadraceProcess(folder):
         wait_until(lambda: begun(second), "the second runs after the restart")
+
+
+def test_a_synchronous_caller_still_gets_its_answer(folder: Path) -> None:
+    file = folder / "file"
+    with HeadraceProcess(folder) as running:
+        statuses: list[int] = []
+        caller = threading.Thread(
+            target=lambda: statuses.append(running.invoke("slow", {"file": str(file), "sleep": 1}))
+        )
+        caller.start()
+        wait_until(lambda: begun(file), "it runs")
+        running.process.send_signal(signal.SIGINT)
+        assert running.process.wait(20) == 0
+        caller.join()
+    assert statuses == [200]
 
 
 def test_an_invocation_that_outlasts_the_grace_runs_again_after_the_next_start(folder: Path) -> None:
