@@ -11,8 +11,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import aiohttp
-
 from bench import bare
 from bench.simulator_process import SimulatorProcess, drop
 
@@ -96,20 +94,26 @@ def cold_start(simulator: SimulatorProcess, count: int = 15) -> float:
 
 
 async def _asynchronous(simulator: SimulatorProcess, count: int) -> float:
-    async with aiohttp.ClientSession(f"http://{simulator.endpoint}") as session:
+    """Clients as light as can be: on two cores, what they use is missing in what is measured."""
+    host, _, port = simulator.endpoint.partition(":")
+    request = (
+        f"POST {INVOKE.format('noop')} HTTP/1.1\r\nHost: {simulator.endpoint}\r\n"
+        "X-Amz-Invocation-Type: Event\r\nContent-Length: 2\r\n\r\n{}"
+    ).encode()
 
-        async def client(number: int) -> None:
-            for _ in range(number):
-                async with session.post(
-                    INVOKE.format("noop"), data=b"{}", headers={"X-Amz-Invocation-Type": "Event"}
-                ) as response:
-                    assert response.status == 202, await response.text()
+    async def client(number: int) -> None:
+        reader, writer = await asyncio.open_connection(host, int(port))
+        for _ in range(number):
+            writer.write(request)
+            head = await reader.readuntil(b"\r\n\r\n")
+            assert b" 202 " in head[:15], head
+        writer.close()
 
-        begin = time.perf_counter()
-        await asyncio.gather(*(client(count // CLIENTS) for _ in range(CLIENTS)))
-        while (await asyncio.to_thread(simulator.status))["functions"]["noop"]["queued"]:
-            await asyncio.sleep(0.01)
-        return count / (time.perf_counter() - begin)
+    begin = time.perf_counter()
+    await asyncio.gather(*(client(count // CLIENTS) for _ in range(CLIENTS)))
+    while (await asyncio.to_thread(simulator.status))["functions"]["noop"]["queued"]:
+        await asyncio.sleep(0.03)
+    return count / (time.perf_counter() - begin)
 
 
 def asynchronous(simulator: SimulatorProcess, count: int = 4800) -> float:

@@ -14,6 +14,8 @@ from typing import Literal, Self
 
 LOGGER = logging.getLogger(__name__)
 
+BLINK_SECONDS = 0.02
+
 
 @dataclass(frozen=True, slots=True)
 class Fact:
@@ -214,22 +216,31 @@ class FeedReader:
         self._buffer: deque[Fact] = deque()
         self._limit = limit
         self._lost = 0
-        self._closed = False
-        self._changed = threading.Condition()
+        self._lock = threading.Lock()
+        self._filled = threading.Event()
+        self._closed = threading.Event()
         self._untap = feed.tap(self._put, log_lines=log_lines)
 
     def _put(self, fact: Fact) -> None:
-        with self._changed:
+        with self._lock:
             if len(self._buffer) >= self._limit:
                 self._buffer.popleft()
                 self._lost += 1
             self._buffer.append(fact)
-            self._changed.notify()
+            if not self._filled.is_set():
+                self._filled.set()
 
     def take(self) -> list[Fact]:
-        """Wait for facts and return all there are, after a FactsLost if some were; empty once closed."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._buffer or self._closed)
+        """Wait for facts and return all there are, after a FactsLost if some were; empty once closed.
+
+        What comes within a blink is returned together: waking a thread for each fact would cost the
+        simulator more than the facts themselves.
+        """
+        self._filled.wait()
+        self._closed.wait(BLINK_SECONDS)
+        with self._lock:
+            if not self._closed.is_set():
+                self._filled.clear()
             facts, self._buffer = list(self._buffer), deque()
             if self._lost:
                 facts.insert(0, FactsLost(facts[0].time, self._lost))
@@ -239,9 +250,9 @@ class FeedReader:
     def close(self) -> None:
         """Put no more in; what is there can still be taken."""
         self._untap()
-        with self._changed:
-            self._closed = True
-            self._changed.notify()
+        with self._lock:
+            self._closed.set()
+            self._filled.set()
 
     def __enter__(self) -> Self:
         return self

@@ -32,7 +32,8 @@ from engine.functions.runtime_api import Answered, Failed, Ready
 from engine.functions.tracing import trace_header
 from engine.functions.variables import runtime_variables
 
-MEMORY_AGE_SECONDS = 0.05  # an older figure for Max Memory Used is taken again
+LOOK_AFTER_SECONDS = 0.1
+MEMORY_AGE_SECONDS = 0.25  # an older figure for Max Memory Used is taken again
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,7 @@ class Environment:
         self._temporary = surroundings.temporary / self.name
         self._folder: Path | None = None
         self._fresh = True
+        self._began = float("inf")
         self._tree: ProcessTree | None = None
         self._memory_mb = 0
         self._memory_taken_at = float("-inf")
@@ -77,6 +79,7 @@ class Environment:
         Raises ServiceFailure when the machine has no room for another environment.
         """
         cold_start = self._fresh
+        self._began = self._clock.stopwatch()
         try:
             self._log.begin()
             init_ms = await self._first_init() if cold_start else None
@@ -97,7 +100,13 @@ class Environment:
             EnvironmentStopped(self._clock.now(), self.function.name, self.name, reason)
         )
 
-    def check_memory(self) -> None:
+    def look_after(self) -> None:
+        """Do what a long invocation needs from time to time, `LOOK_AFTER_SECONDS` apart."""
+        self._log.flush()
+        if self._clock.stopwatch() - self._began > LOOK_AFTER_SECONDS:
+            self._check_memory()
+
+    def _check_memory(self) -> None:
         """Measure the process tree that is at work; end it when it takes more than the function's memory."""
         pid = self._runtime.pid
         if pid is None:
@@ -179,12 +188,13 @@ class Environment:
     async def _invoke(
         self, invocation: Invocation, root: str, init_ms: float | None, cold_start: bool
     ) -> InvocationResult:
-        started, watch = self._clock.now(), self._clock.stopwatch()
+        started = self._clock.now()
+        watch = self._clock.stopwatch()
         deadline = watch + self.function.timeout
         signal: Signal = Ready()
         if not self._runtime.is_running():
             signal = await self._init("invoke", deadline)
-        self._log.write([self._lines.start(started, invocation.request_id)])
+        self._log.hold([self._lines.start(started, invocation.request_id)])
         self._around.feed.publish(
             InvocationStarted(
                 started,
@@ -203,7 +213,7 @@ class Environment:
         if fault is not None and fault.status is not None:
             self._runtime.kill()
         elif self._clock.stopwatch() - self._memory_taken_at > MEMORY_AGE_SECONDS:
-            self.check_memory()
+            self._check_memory()
         payload = signal.payload if isinstance(signal, Answered) else b"" if fault is None else fault.payload
         return self._conclude(invocation, payload, fault, started, duration_ms, init_ms)
 

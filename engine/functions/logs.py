@@ -30,6 +30,7 @@ class LogStream:
         self._clock = clock
         self._feed = feed
         self._file: int | None = None
+        self._held: list[bytes] = []
         self._tail: list[bytes] = []
         self._tail_bytes = 0
 
@@ -40,22 +41,35 @@ class LogStream:
 
     def write(self, events: Sequence[bytes]) -> None:
         """Append events, none of which holds a line feed."""
+        self.hold(events)
+        self.flush()
+
+    def hold(self, events: Sequence[bytes]) -> None:
+        """Take events that may reach the file a little later: with what comes next, or at `flush`."""
         now = self._clock.now()
         events = [event if event.isascii() else _valid(event) for event in events]
         self._keep_tail(events)
         if self._path is not None:
             stamp = iso_millis(now).encode() + b" "
-            self._append(b"".join(b"%b%b\n" % (stamp, event) for event in events))
+            self._held += [b"%b%b\n" % (stamp, event) for event in events]
         if self._feed.wants_log_lines:
             for event in events:
                 self._feed.publish(LogLine(now, self._function, self.environment, event.decode()))
+
+    def flush(self) -> None:
+        """Write to the file what is held."""
+        if self._held:
+            text = b"".join(self._held)
+            self._held.clear()
+            self._append(text)
 
     def tail(self) -> bytes:
         """Return the last 4 KB written since `begin()`."""
         return b"".join(self._tail)[-TAIL_BYTES:]
 
     def close(self) -> None:
-        """Close the file."""
+        """Write what is held and close the file."""
+        self.flush()
         if self._file is not None:
             os.close(self._file)
             self._file = None
@@ -69,7 +83,8 @@ class LogStream:
             self._tail_bytes = len(self._tail[0])
 
     def _append(self, text: bytes) -> None:
-        assert self._path is not None
+        if self._path is None:
+            return
         try:
             if self._file is None:
                 self._path.parent.mkdir(parents=True, exist_ok=True)

@@ -21,7 +21,7 @@ from engine.errors import ResourceNotFound
 from engine.feed import Feed, Notice
 from engine.functions.code_watch import CodeWatch
 from engine.functions.definition import FunctionDefinition
-from engine.functions.environment import Environment, Surroundings
+from engine.functions.environment import LOOK_AFTER_SECONDS, Environment, Surroundings
 from engine.functions.guard import Guard
 from engine.functions.invocation import Invocation, InvocationResult, Throttled
 from engine.functions.tracing import trace_root
@@ -29,7 +29,6 @@ from engine.watching import FolderWatcher
 
 # By then the first process has been started and is busy with its own imports; a watch begins with one too.
 WATCH_DELAY_SECONDS = 0.01
-MEMORY_CHECK_SECONDS = 0.05
 IDLE_TOLERANCE_SECONDS = 0.001  # a timer may come a hair early
 FOLDER_PREFIX = "headrace-"
 INIT_LIMIT = timedelta(seconds=10)
@@ -104,7 +103,7 @@ class Functions:
         self._waiting: deque[_Waiter] = deque()
         self._lineages: dict[str, tuple[str, ...]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._memory_timer: Timer | None = None
+        self._look_after_timer: Timer | None = None
         self._idle_timer: asyncio.TimerHandle | None = None
         self._room = max_environments
         self._watcher = watcher
@@ -117,7 +116,7 @@ class Functions:
 
     async def __aexit__(self, *_: object) -> None:
         self._closed = True
-        for timer in (self._idle_timer, self._memory_timer):
+        for timer in (self._idle_timer, self._look_after_timer):
             if timer is not None:
                 timer.cancel()
         for state in self._functions.values():
@@ -157,15 +156,15 @@ class Functions:
                 environment = state.idle.pop() if state.idle else await self._obtain(state)
                 self._idle_since.pop(environment, None)
                 self._working.add(environment)
-                if self._memory_timer is None:
-                    self._memory_timer = self._clock.after_real(MEMORY_CHECK_SECONDS, self._check_memory)
+                if self._look_after_timer is None:
+                    self._look_after_timer = self._clock.after_real(LOOK_AFTER_SECONDS, self._look_after)
                 try:
                     return await environment.invoke(invocation, root)
                 finally:
                     self._working.remove(environment)
                     if not self._working:
-                        self._memory_timer.cancel()
-                        self._memory_timer = None
+                        self._look_after_timer.cancel()
+                        self._look_after_timer = None
                     self._release(state, environment)
         finally:
             state.running -= 1
@@ -278,10 +277,10 @@ class Functions:
             await environment.stop(reason)
         self._give_room()
 
-    def _check_memory(self) -> None:
-        self._memory_timer = self._clock.after_real(MEMORY_CHECK_SECONDS, self._check_memory)
+    def _look_after(self) -> None:
+        self._look_after_timer = self._clock.after_real(LOOK_AFTER_SECONDS, self._look_after)
         for environment in tuple(self._working):
-            environment.check_memory()
+            environment.look_after()
 
     def _watch_idle(self, environment: Environment) -> None:
         """See to it that the environment is looked at when it has been idle for as long as it may."""
