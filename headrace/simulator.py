@@ -155,7 +155,8 @@ class Simulator:
         events.cancel()  # the second time: what still runs is abandoned, and runs after the next start
 
     async def serve(self) -> None:
-        """Answer on the endpoint until cancelled. Loading what answers takes as long as all before it."""
+        """Load what the first event will need, then answer on the endpoint until cancelled."""
+        await asyncio.to_thread(import_module, "engine.functions.environment")
         services = await asyncio.to_thread(import_module, "headrace.aws.services")
         async with services.endpoint(
             self.listener,

@@ -7,21 +7,17 @@ Source: Lambda developer guide, "Understanding the Lambda execution environment 
 import asyncio
 import os
 import shutil
-from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import orjson
 
-from engine.arn import Account
-from engine.clock import Clock, to_millis
+from engine.clock import to_millis
 from engine.errors import CodeError, ServiceFailure
-from engine.feed import EnvironmentStarted, EnvironmentStopped, Feed, InvocationFinished, InvocationStarted
+from engine.feed import EnvironmentStarted, EnvironmentStopped, InvocationFinished, InvocationStarted
 from engine.functions import faults
 from engine.functions.definition import FunctionDefinition
 from engine.functions.faults import Fault
-from engine.functions.guard import Guard
 from engine.functions.invocation import Invocation, InvocationResult
 from engine.functions.log_lines import JsonLines, Phase, Report, TextLines
 from engine.functions.logs import LogStream
@@ -29,27 +25,11 @@ from engine.functions.package import is_executable
 from engine.functions.process_tree import MEGABYTE, ProcessTree
 from engine.functions.runtime import Exited, NotStarted, OutOfMemory, Runtime, Signal, TimedOut
 from engine.functions.runtime_api import Answered, Failed, Ready
+from engine.functions.surroundings import LOOK_AFTER_SECONDS, Surroundings
 from engine.functions.tracing import trace_header
 from engine.functions.variables import runtime_variables
 
-LOOK_AFTER_SECONDS = 0.1
 MEMORY_AGE_SECONDS = 0.25  # an older figure for Max Memory Used is taken again
-
-
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What all environments of a simulator share. `logs` is None when no log files are kept."""
-
-    clock: Clock
-    guard: Guard
-    feed: Feed
-    account: Account
-    endpoint: Callable[[], str | None]
-    logs: Path | None
-    unpacked: Path
-    temporary: Path
-    init_seconds: float
-    stop_grace_seconds: float
 
 
 class Environment:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from secrets import token_hex
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from engine.arn import Account
 from engine.clock import Clock, Timer, to_millis
@@ -21,11 +21,14 @@ from engine.errors import ResourceNotFound
 from engine.feed import Feed, Notice
 from engine.functions.code_watch import CodeWatch
 from engine.functions.definition import FunctionDefinition
-from engine.functions.environment import LOOK_AFTER_SECONDS, Environment, Surroundings
 from engine.functions.guard import Guard
 from engine.functions.invocation import Invocation, InvocationResult, Throttled
+from engine.functions.surroundings import LOOK_AFTER_SECONDS, Surroundings
 from engine.functions.tracing import trace_root
 from engine.watching import FolderWatcher
+
+if TYPE_CHECKING:
+    from engine.functions.environment import Environment
 
 # By then the first process has been started and is busy with its own imports; a watch begins with one too.
 WATCH_DELAY_SECONDS = 0.01
@@ -44,7 +47,7 @@ class _Function:
     """One function's environments; `idle` has the most recently used one last."""
 
     definition: FunctionDefinition
-    idle: list[Environment] = field(default_factory=list)
+    idle: "list[Environment]" = field(default_factory=list)
     running: int = 0
     watch: CodeWatch | None = None
     to_be_watched: bool = True
@@ -55,7 +58,7 @@ class _Waiter:
     """An invocation that waits its turn. It gets an environment, or None: room to make one."""
 
     function: _Function
-    turn: asyncio.Future[Environment | None]
+    turn: "asyncio.Future[Environment | None]"
 
 
 class Functions:
@@ -199,7 +202,7 @@ class Functions:
         for environment in tuple(state.idle):
             self._stop_later(environment, "code change")
 
-    async def _obtain(self, state: _Function) -> Environment:
+    async def _obtain(self, state: _Function) -> "Environment":
         """Return an environment once there may be one; an idle one of another function makes room."""
         if self._room:
             self._room -= 1
@@ -220,14 +223,17 @@ class Functions:
             raise
         return self._new_environment(state) if environment is None else environment
 
-    def _new_environment(self, state: _Function) -> Environment:
+    def _new_environment(self, state: _Function) -> "Environment":
+        # Loaded with the first environment: a simulator is ready before anything runs.
+        from engine.functions.environment import Environment
+
         environment = Environment(state.definition, self._around)
         if self._watcher is not None and state.to_be_watched:
             asyncio.get_running_loop().call_later(WATCH_DELAY_SECONDS, self._watch_code, state)
         self._alive.add(environment)
         return environment
 
-    def _release(self, state: _Function, environment: Environment) -> None:
+    def _release(self, state: _Function, environment: "Environment") -> None:
         """Pass an environment on, when it is still good, to who has waited longest."""
         if self._closed:
             return  # whoever closes stops it
@@ -263,7 +269,7 @@ class Functions:
         else:
             self._room += 1
 
-    def _stop_later(self, environment: Environment, reason: str) -> None:
+    def _stop_later(self, environment: "Environment", reason: str) -> None:
         """Take an environment out of use now, and end it in a task of its own; then there is room again."""
         if self._idle_since.pop(environment, None) is not None:
             self._functions[environment.function.name].idle.remove(environment)
@@ -272,7 +278,7 @@ class Functions:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _stop(self, environment: Environment, reason: str) -> None:
+    async def _stop(self, environment: "Environment", reason: str) -> None:
         with self._clock.outside():
             await environment.stop(reason)
         self._give_room()
@@ -282,7 +288,7 @@ class Functions:
         for environment in tuple(self._working):
             environment.look_after()
 
-    def _watch_idle(self, environment: Environment) -> None:
+    def _watch_idle(self, environment: "Environment") -> None:
         """See to it that the environment is looked at when it has been idle for as long as it may."""
         loop, idle_timeout = asyncio.get_running_loop(), environment.function.idle_timeout
         if self._idle_timer is None or self._idle_timer.when() > loop.time() + idle_timeout:

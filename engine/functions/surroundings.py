@@ -1,0 +1,28 @@
+"""What all execution environments of a simulator share."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.arn import Account
+from engine.clock import Clock
+from engine.feed import Feed
+from engine.functions.guard import Guard
+
+LOOK_AFTER_SECONDS = 0.1  # between two looks at an environment that is at work
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """`logs` is None when no log files are kept; `endpoint` gives the URL that AWS clients are to use."""
+
+    clock: Clock
+    guard: Guard
+    feed: Feed
+    account: Account
+    endpoint: Callable[[], str | None]
+    logs: Path | None
+    unpacked: Path
+    temporary: Path
+    init_seconds: float
+    stop_grace_seconds: float
