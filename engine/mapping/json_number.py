@@ -48,7 +48,7 @@ def comparable(number: float) -> Number:
 
 
 def read_json(text: str) -> Any:
-    """Return a JSON value; `comparable` settles its integers. Raises ValueError for what is not JSON, as NaN."""
+    """Return a JSON value, integers as Python has them. Raises ValueError for what is not JSON, as NaN."""
     try:
         return json.loads(text, parse_float=read_number, parse_constant=_refuse)
     except json.JSONDecodeError:
