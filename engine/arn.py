@@ -1,6 +1,6 @@
 """Amazon Resource Names of what lives in the simulated account."""
 
-from dataclasses import dataclass
+from engine.value import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,10 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Self
+
+from engine.value import dataclass
 
 LOGGER = logging.getLogger(__name__)
 
@@ -216,6 +217,7 @@ class FeedReader:
         self._buffer: deque[Fact] = deque()
         self._limit = limit
         self._lost = 0
+        self._taken = False
         self._lock = threading.Lock()
         self._filled = threading.Event()
         self._closed = threading.Event()
@@ -233,11 +235,13 @@ class FeedReader:
     def take(self) -> list[Fact]:
         """Wait for facts and return all there are, after a FactsLost if some were; empty once closed.
 
-        What comes within a blink is returned together: waking a thread for each fact would cost the
-        simulator more than the facts themselves.
+        After the first time, what comes within a blink is returned together: waking a thread for each fact
+        would cost the simulator more than the facts themselves.
         """
+        if self._taken:
+            self._closed.wait(BLINK_SECONDS)
+        self._taken = True
         self._filled.wait()
-        self._closed.wait(BLINK_SECONDS)
         with self._lock:
             if not self._closed.is_set():
                 self._filled.clear()

@@ -15,12 +15,12 @@ import os
 import threading
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from engine.clock import Clock
 from engine.feed import Feed, Notice
+from engine.value import dataclass
 
 if TYPE_CHECKING:
     from watchdog.events import FileSystemEvent

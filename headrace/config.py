@@ -5,7 +5,6 @@ All problems are reported at once, each with its path, what is allowed there and
 
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,6 +17,7 @@ from engine.errors import CodeError, ConfigurationError
 from engine.functions.definition import FunctionDefinition, define
 from engine.functions.settings import FunctionName, FunctionSettings
 from engine.settings import Settings
+from engine.value import dataclass
 from triggers.s3.settings import BucketName, BucketSettings, NotificationSettings
 from triggers.schedule.settings import ScheduleName, ScheduleSettings
 from triggers.sqs.settings import QueueName, QueueSettings
@@ -52,7 +52,7 @@ class SimulatorSettings(Settings):
 class ConfigurationFile(Settings):
     """The top level of `headrace.toml`."""
 
-    simulator: SimulatorSettings = SimulatorSettings()
+    simulator: SimulatorSettings = Field(default_factory=SimulatorSettings)
     functions: dict[FunctionName, FunctionSettings] = Field(default_factory=dict)
     buckets: dict[BucketName, BucketSettings] = Field(default_factory=dict)
     queues: dict[QueueName, QueueSettings] = Field(default_factory=dict)

@@ -4,12 +4,12 @@ The running simulator writes its endpoint's address into the state folder and an
 """
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from engine.errors import HeadraceError
+from engine.value import dataclass
 
 ENDPOINT_FILE = "endpoint"
 STATUS_PATH = "/_headrace/status"

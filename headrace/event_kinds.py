@@ -1,7 +1,6 @@
 """Every kind of event that comes with Headrace: its name, its file, and what happened."""
 
-from dataclasses import dataclass
-
+from engine.value import dataclass
 from headrace.event_options import (
     ACTIVEMQ,
     ALB,

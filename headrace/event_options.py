@@ -7,10 +7,10 @@ it.
 import base64
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from engine.arn import Account
+from engine.value import dataclass
 from triggers.s3.key_encoding import encode_key
 
 ACCOUNT = Account()

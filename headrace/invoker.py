@@ -4,7 +4,6 @@ import base64
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,7 @@ from engine.errors import HeadraceError, ResourceNotFound, TooManyRequests
 from engine.feed import RetryScheduled
 from engine.functions.invocation import InvocationResult, Throttled
 from engine.invocation.event import AsyncEvent
+from engine.value import dataclass
 from headrace.config import Configuration, load
 from headrace.control import Answer, find_running, request
 from headrace.live_view import LiveView

@@ -18,6 +18,7 @@ CONTRACTS = (  # what of engine a source may know
     "engine.invocation.event",
     "engine.settings",
     "engine.store",
+    "engine.value",
     "engine.watching",
 )
 

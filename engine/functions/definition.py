@@ -3,7 +3,6 @@
 import importlib.util
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import engine
@@ -11,6 +10,7 @@ from engine.errors import CodeError
 from engine.functions.interpreter import OWN, Interpreter, find_interpreter
 from engine.functions.package import Package, is_executable
 from engine.functions.settings import PROVIDED_RUNTIMES, FunctionSettings
+from engine.value import dataclass
 
 LAUNCHER = Path(__file__).with_name("launcher.py")
 OWN_PACKAGES = Path(engine.__file__).parent.parent  # where a handler must not look

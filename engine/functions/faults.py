@@ -4,9 +4,10 @@ Source: Lambda Runtime Interface Emulator, and recorded answers of AWS (spec: fu
 """
 
 import signal
-from dataclasses import dataclass
 
 import orjson
+
+from engine.value import dataclass
 
 MAX_RESPONSE_BYTES = 6_291_556  # 6 MiB and 100 bytes
 

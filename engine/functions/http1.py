@@ -5,7 +5,9 @@ A pure parser (RFC 9112): Content-Length and chunked bodies, keep-alive, pipelin
 docs/decisions/0005 says why it is not a library's.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from engine.value import dataclass
 
 HEAD_LIMIT_BYTES = 2 * 1024 * 1024  # the X-Ray cause header alone may have 1 MiB
 

@@ -4,10 +4,10 @@ import functools
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 from engine.errors import CodeError
+from engine.value import dataclass
 
 PROBE = "import sys; print('%d.%d.%d' % sys.version_info[:3])"
 PROBE_SECONDS = 20

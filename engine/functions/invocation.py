@@ -1,7 +1,8 @@
 """What goes into a function and what comes out of it."""
 
-from dataclasses import dataclass
 from typing import Protocol
+
+from engine.value import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,13 +5,13 @@ Source: Lambda developer guide, "Working with Lambda function logs", and the Tel
 
 import hashlib
 import math
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
 import orjson
 
 from engine.clock import iso_millis
+from engine.value import dataclass
 
 Phase = Literal["init", "invoke"]
 

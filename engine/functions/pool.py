@@ -9,7 +9,7 @@ import shutil
 import tempfile
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timedelta
 from pathlib import Path
 from secrets import token_hex
@@ -25,6 +25,7 @@ from engine.functions.guard import Guard
 from engine.functions.invocation import Invocation, InvocationResult, Throttled
 from engine.functions.surroundings import LOOK_AFTER_SECONDS, Surroundings
 from engine.functions.tracing import trace_root
+from engine.value import dataclass
 from engine.watching import FolderWatcher
 
 if TYPE_CHECKING:

@@ -6,7 +6,6 @@ Whatever the process does arrives as a signal, one at a time, in the order it ha
 import asyncio
 import errno
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from engine.clock import Clock
@@ -14,6 +13,7 @@ from engine.functions.guard import Guard
 from engine.functions.output import OutputPipe
 from engine.functions.process import ChildProcess
 from engine.functions.runtime_api import Answered, Failed, Ready, RuntimeApi, TooLarge
+from engine.value import dataclass
 
 
 @dataclass(frozen=True, slots=True)

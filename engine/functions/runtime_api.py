@@ -9,10 +9,10 @@ statuses as in AWS's emulator.
 import asyncio
 import socket
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from engine.functions.faults import MAX_RESPONSE_BYTES
 from engine.functions.http1 import MalformedRequest, Request, RequestReader
+from engine.value import dataclass
 
 BASE = b"/2018-06-01/runtime/"
 NEXT = BASE + b"invocation/next"

@@ -1,13 +1,13 @@
 """What all execution environments of a simulator share."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 from engine.arn import Account
 from engine.clock import Clock
 from engine.feed import Feed
 from engine.functions.guard import Guard
+from engine.value import dataclass
 
 LOOK_AFTER_SECONDS = 0.1  # between two looks at an environment that is at work
 

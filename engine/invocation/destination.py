@@ -8,7 +8,7 @@ order and values as recorded on AWS by LocalStack's test_lambda_destinations.
 import re
 import sqlite3
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -19,13 +19,14 @@ from engine.errors import HeadraceError
 from engine.invocation.event import AsyncEvent, EventAcceptor
 from engine.invocation.event_table import QueuedEvent
 from engine.invocation.retry import is_recursive
+from engine.value import dataclass
 
 EVENT_BYTES = 1024 * 1024  # the largest payload of an asynchronous invocation
 ERROR_MESSAGE_BYTES = 1024  # of the function's errorMessage, in a dead letter
 THROTTLED_CODE, THROTTLED_MESSAGE = "429", "Rate Exceeded."  # what a caller would have been told
 
 # What SQS accepts in a text; anything else would be refused by the real queue.
-_NOT_XML_TEXT = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_NOT_XML_TEXT = "[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +146,7 @@ def _error_message(response: bytes) -> str:
     text = parsed.get("errorMessage") if isinstance(parsed, dict) else None
     if not isinstance(text, str):
         return ""
-    text = _NOT_XML_TEXT.sub("?", text)
+    text = re.sub(_NOT_XML_TEXT, "?", text)
     return text.encode()[:ERROR_MESSAGE_BYTES].decode(errors="ignore")
 
 

@@ -6,10 +6,12 @@ position and its events in one transaction, so that neither is ever kept without
 
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from random import Random
 from typing import Protocol
 from uuid import UUID
+
+from engine.value import dataclass
 
 _IDS = Random()  # noqa: S311 - names, not secrets: a system call for each would cost as much as storing the event
 

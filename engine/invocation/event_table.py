@@ -2,7 +2,6 @@
 
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -10,6 +9,7 @@ import orjson
 
 from engine.clock import from_millis, to_millis
 from engine.invocation.event import AsyncEvent
+from engine.value import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,10 @@ Source: Lambda developer guide, "How Lambda handles errors and retries with asyn
 age check looks ahead is recorded: with a limit of 60 s, an event that fails at once is not tried again.
 """
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
+
+from engine.value import dataclass
 
 Condition = Literal["RetriesExhausted", "EventAgeExceeded", "ZeroReservedConcurrency", "RecursiveLoop"]
 Refusal = Literal["throttled", "system_error"]

@@ -1,7 +1,6 @@
 """How an asynchronous event leaves the queue or returns to it, with what it sends on, in one transaction."""
 
 import sqlite3
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
@@ -16,6 +15,7 @@ from engine.invocation.destination import (
 )
 from engine.invocation.event_table import QueuedEvent
 from engine.invocation.retry import GiveUp, RetryAt, RetryLimits, Succeeded
+from engine.value import dataclass
 
 Step = Succeeded | RetryAt | GiveUp
 DEFAULT_LIMITS = RetryLimits()

@@ -7,7 +7,6 @@ import asyncio
 import sqlite3
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Self
@@ -16,6 +15,7 @@ from engine.clock import Clock, from_millis, to_millis
 from engine.errors import StoreError
 from engine.feed import Fact, Feed, InvocationFinished
 from engine.store.database import Store
+from engine.value import dataclass
 
 WRITE_AFTER = timedelta(seconds=0.5)
 MESSAGE_LIMIT = 500  # characters of an error message

@@ -9,7 +9,6 @@ import ipaddress
 import logging
 import re
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Self
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -23,6 +22,7 @@ from aiohttp.web_protocol import RequestHandler
 
 from engine.errors import ApiError
 from engine.invocation.event import new_request_id
+from engine.value import dataclass
 from headrace.aws.error_body import (
     REQUEST_ID,
     broken_request,

@@ -9,7 +9,6 @@ import binascii
 import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from urllib.parse import unquote
 
 import orjson
@@ -31,6 +30,7 @@ from engine.errors import (
 from engine.functions.invocation import FunctionRunner, Invocation, InvocationResult, Throttled
 from engine.invocation.event import AsyncEvent, new_request_id
 from engine.invocation.event_queue import EventQueue
+from engine.value import dataclass
 from headrace.aws.error_body import REQUEST_ID, not_implemented
 
 PATH = re.compile(r"/2015-03-31/functions/(?P<name>[^/]+)/invocations")

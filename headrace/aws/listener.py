@@ -6,9 +6,9 @@ imported, which takes as long as everything else together.
 
 import errno
 import socket
-from dataclasses import dataclass
 
 from engine.errors import ConfigurationError
+from engine.value import dataclass
 
 BACKLOG = 1024
 

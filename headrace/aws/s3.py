@@ -6,7 +6,6 @@ s3 2006-03-01, and the S3 API reference for errors and headers.
 
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from secrets import token_hex
 from urllib.parse import parse_qsl, unquote_to_bytes
 
@@ -15,6 +14,7 @@ from aiohttp import web
 from engine.arn import Account
 from engine.clock import Clock, iso_millis
 from engine.errors import StoreError
+from engine.value import dataclass
 from headrace.aws.rest_xml import S3Error, document
 from headrace.aws.s3_download import download
 from headrace.aws.s3_listing import list_objects_v2

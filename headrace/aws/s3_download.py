@@ -6,13 +6,13 @@ Source: S3 API reference, "GetObject"; RFC 9110 for ranges and conditional reque
 import asyncio
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import format_datetime, parsedate_to_datetime
 
 from aiohttp import web
 
 from engine.clock import from_millis
+from engine.value import dataclass
 from headrace.aws.rest_xml import S3Error
 from triggers.s3.bucket import OpenObject
 

@@ -14,6 +14,7 @@ from engine import clock
 from engine.feed import Fact, Feed, FeedReader, SimulatorReady
 from headrace.cli.options import config_option
 from headrace.config import Configuration, load
+from headrace.simulator import Simulator
 
 LAST_LINES_SECONDS = 2.0  # how long a slow terminal may take for the last lines
 
@@ -37,8 +38,6 @@ def run(config_path: Path, as_json: bool, logs: bool, record: Path | None) -> No
 
 
 async def _serve(configuration: Configuration, as_json: bool, logs: bool, record: Path | None) -> None:
-    from headrace.simulator import Simulator
-
     feed, stop = Feed(), asyncio.Event()
     write = json_line if as_json else live_line(configuration)
     with printing(feed.read(log_lines=logs), write), stopping_on_signals(stop):

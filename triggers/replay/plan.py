@@ -5,11 +5,12 @@ are taken in the order of their paths.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import BinaryIO
 
 from engine.errors import HeadraceError
+from engine.value import dataclass
 from triggers.replay.json_text import EVENT_LIMIT_BYTES, Malformed, event_payload
 from triggers.replay.recording import Outline, RecordedEvent, outline_line, parse_line
 

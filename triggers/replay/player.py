@@ -9,11 +9,12 @@ import asyncio
 from array import array
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timedelta
 
 from engine.clock import Clock
 from engine.errors import HeadraceError
+from engine.value import dataclass
 from triggers.replay.json_text import Malformed
 from triggers.replay.plan import EventFile, Plan, Recording, Skipped, read_entry, read_event
 

@@ -11,7 +11,6 @@ and came out; bytes that are not JSON are kept as `event_base64` and `payload_ba
 import base64
 import binascii
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -19,6 +18,7 @@ import orjson
 
 from engine.clock import iso_millis
 from engine.feed import InvocationFinished
+from engine.value import dataclass
 from triggers.replay.json_text import Malformed, compact, decode, parse
 
 LONGEST_SECONDS = 366 * 24 * 3600

@@ -5,7 +5,6 @@ import hashlib
 import os
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import BinaryIO
@@ -19,6 +18,7 @@ from engine.errors import StoreError
 from engine.feed import Feed
 from engine.invocation.event import EventAcceptor
 from engine.store.database import Store
+from engine.value import dataclass
 from engine.watching import FolderWatcher
 from triggers.s3 import files, objects
 from triggers.s3.folder import BucketFolder, FolderRules

@@ -2,9 +2,10 @@
 
 import heapq
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
+from engine.value import dataclass
 from triggers.s3.settle import Candidate
 
 

@@ -3,7 +3,6 @@
 Source: S3 user guide, "Event message structure"; key order and presence of members as recorded.
 """
 
-from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 from typing import Any, Literal
@@ -12,6 +11,7 @@ import orjson
 
 from engine.arn import Account
 from engine.clock import iso_millis
+from engine.value import dataclass
 from triggers.s3.key_encoding import encode_key
 
 EventVersion = Literal["2.6", "legacy"]

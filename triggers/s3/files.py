@@ -11,9 +11,9 @@ import stat
 import sys
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
+from engine.value import dataclass
 from triggers.s3.keys import UPLOAD_PREFIX, KeyRules, path_of, problem_of_key
 from triggers.s3.settle import FileState
 

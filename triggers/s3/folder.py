@@ -7,7 +7,6 @@ that a burst of small files costs a few hops to a thread and a few transactions.
 
 import asyncio
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from engine.clock import Clock
 from engine.errors import ConfigurationError, StoreError
 from engine.feed import Feed, Notice
 from engine.store.database import Store
+from engine.value import dataclass
 from engine.watching import FolderWatcher, Hint, Watch
 from triggers.s3 import files, objects
 from triggers.s3.candidates import Candidates

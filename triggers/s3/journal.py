@@ -2,7 +2,6 @@
 
 import sqlite3
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from engine.clock import Clock, to_millis
 from engine.feed import EventEmitted, Feed, RecursionStopped
 from engine.invocation.event import AsyncEvent, EventAcceptor, new_request_id
 from engine.store.database import Store
+from engine.value import dataclass
 from triggers.s3 import objects
 from triggers.s3.event import EventVersion, ObjectChange, build_event
 from triggers.s3.notification import Notification, stopped_by_recursion

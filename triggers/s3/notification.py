@@ -5,9 +5,9 @@ object key name filtering".
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import combinations
 
+from engine.value import dataclass
 from triggers.s3.event import ObjectChange
 
 MOST_CHAIN_INVOCATIONS = 16  # Lambda's recursive loop detection: the 17th does not happen

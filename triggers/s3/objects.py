@@ -6,10 +6,10 @@ UTF-8 bytes, as S3 lists them.
 
 import sqlite3
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
 
 import orjson
 
+from engine.value import dataclass
 from triggers.s3.settle import FileState
 
 _COLUMNS = "key, etag, size, mtime_ns, inode, sequencer, modified, content_type, metadata"

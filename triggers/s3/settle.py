@@ -4,8 +4,9 @@ A hint says that something happened; the state of the file beside the index says
 the loop in folder.py looks at files and asks them.
 """
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+from engine.value import dataclass
 
 
 @dataclass(frozen=True, slots=True)

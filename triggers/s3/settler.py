@@ -3,7 +3,7 @@
 import asyncio
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar
@@ -12,6 +12,7 @@ from engine.clock import Clock
 from engine.errors import StoreError
 from engine.feed import Feed, Notice
 from engine.store.database import Store
+from engine.value import dataclass
 from triggers.s3 import files, objects
 from triggers.s3.candidates import Candidates
 from triggers.s3.files import Content, Unreadable, Unsettled

@@ -8,9 +8,10 @@ a field (`0/60`), and ranges that run over the end (`FRI-MON`, `22-2`).
 
 import re
 from bisect import bisect_left
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timedelta
 
+from engine.value import dataclass
 from triggers.schedule.days import (
     DayRule,
     DaysOfMonth,

@@ -8,8 +8,9 @@ the grammar comes.
 
 from calendar import monthrange
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol
+
+from engine.value import dataclass
 
 _SATURDAY, _SUNDAY = 5, 6  # as Python counts weekdays, Monday being 0
 

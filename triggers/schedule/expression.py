@@ -7,11 +7,11 @@ types".
 """
 
 import re
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Literal
 
 from engine.errors import HeadraceError
+from engine.value import dataclass
 from triggers.schedule.cron import FIRST_YEAR, LAST_YEAR, Cron, parse_cron
 from triggers.schedule.problem import ExpressionProblem
 from triggers.schedule.rate import Rate, parse_rate

@@ -6,10 +6,10 @@ a run's event, so that a crash neither loses a run nor repeats one.
 
 import sqlite3
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from engine.clock import from_millis, to_millis
+from engine.value import dataclass
 from triggers.schedule.schedule import Schedule
 
 

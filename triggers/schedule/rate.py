@@ -5,9 +5,9 @@ reference", which asks for `1 minute` and `5 minutes`; EventBridge Scheduler tak
 """
 
 import re
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from engine.value import dataclass
 from triggers.schedule.problem import ExpressionProblem
 
 _UNITS = {"minute": timedelta(minutes=1), "hour": timedelta(hours=1), "day": timedelta(days=1)}

@@ -10,7 +10,6 @@ import asyncio
 import sqlite3
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from importlib import import_module
@@ -22,6 +21,7 @@ from engine.errors import StoreError
 from engine.feed import EventEmitted, Feed, Notice
 from engine.invocation.event import AsyncEvent, EventAcceptor, new_request_id
 from engine.store.database import Store
+from engine.value import dataclass
 from triggers.schedule.expression import Timing
 from triggers.schedule.position import Position, resume, settle
 from triggers.schedule.schedule import Schedule

@@ -1,12 +1,12 @@
 """One configured schedule, as its runner needs it."""
 
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Self
 from zoneinfo import ZoneInfo
 
 from engine.arn import Account
 from engine.clock import iso_seconds
+from engine.value import dataclass
 from triggers.schedule.event import fill_input, rule_event, scheduler_event
 from triggers.schedule.expression import Expression, Kind, Timing, parse
 from triggers.schedule.rate import Rate

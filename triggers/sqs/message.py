@@ -8,8 +8,9 @@ import base64
 import hashlib
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
+
+from engine.value import dataclass
 
 TEXT, BINARY = b"\x01", b"\x02"  # how an attribute's value is marked in the digest
 
