@@ -13,7 +13,7 @@ from triggers.replay.json_text import Malformed, decode, parse
 def read_argument(argument: str, name: str) -> tuple[str, str]:
     """Return what to call an argument in messages, and its text.
 
-    An argument is JSON, a file, @FILE, or - for standard input. Raises a usage error for what is neither a file
+    It is JSON, a file, @FILE, or - for standard input. Raises a usage error for what is neither a file
     nor JSON; whether text that begins with a bracket is JSON is for the caller to see.
     """
     if argument == "-":
