@@ -7,6 +7,7 @@ Source: Lambda developer guide, "Understanding the Lambda execution environment 
 import asyncio
 import os
 import shutil
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -35,8 +36,15 @@ MEMORY_AGE_SECONDS = 0.25  # an older figure for Max Memory Used is taken again
 class Environment:
     """Runs one invocation at a time. After `stop()` it must not be used again."""
 
-    def __init__(self, function: FunctionDefinition, surroundings: Surroundings) -> None:
+    def __init__(
+        self,
+        function: FunctionDefinition,
+        surroundings: Surroundings,
+        on_started: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`on_started` is called once, when the first initialisation has ended, well or badly."""
         self.function = function
+        self._on_started = on_started
         self.retired: str | None = None  # why it must not take another invocation
         self._around = surroundings
         self._clock = surroundings.clock
@@ -62,7 +70,12 @@ class Environment:
         self._began = self._clock.stopwatch()
         try:
             self._log.begin()
-            init_ms = await self._first_init() if cold_start else None
+            init_ms = None
+            if cold_start:
+                try:
+                    init_ms = await self._first_init()
+                finally:
+                    self._on_started()
             self._fresh = False
             return await self._invoke(invocation, root, init_ms, cold_start)
         except BaseException:

@@ -4,6 +4,7 @@ Source: Lambda developer guide, "Understanding Lambda function scaling".
 """
 
 import asyncio
+import itertools
 import os
 import shutil
 import tempfile
@@ -38,6 +39,10 @@ FOLDER_PREFIX = "headrace-"
 INIT_LIMIT = timedelta(seconds=10)
 STOP_GRACE = timedelta(milliseconds=500)
 MAX_ENVIRONMENTS = 10
+# A start takes a processor for a twentieth of a second. More at once than there are processors only delay each
+# other, and meanwhile environments that are warm may have become free.
+STARTS_AT_ONCE = os.cpu_count() or 1
+LONGEST_START_SECONDS = 0.25
 
 STOPPING = "the simulator is stopping"
 RESERVED_LIMIT_REACHED = "ReservedFunctionConcurrentInvocationLimitExceeded"
@@ -110,6 +115,7 @@ class Functions:
         self._look_after_timer: Timer | None = None
         self._idle_timer: asyncio.TimerHandle | None = None
         self._room = max_environments
+        self._starting = 0
         self._watcher = watcher
         self._not_code = tuple(not_code)
         self._closed = False
@@ -139,7 +145,8 @@ class Functions:
     async def invoke(self, function: str, invocation: Invocation) -> InvocationResult | Throttled:
         """Run one attempt to its end. Over the reserved concurrency it is throttled at once.
 
-        When there are `max_environments` at work, it waits its turn. Raises ResourceNotFound when no function
+        When there are `max_environments` at work, or as many being started as there are processors, it waits
+        for one to be free. Raises ResourceNotFound when no function
         goes by this name, ServiceFailure when the machine has no room for another environment, and
         RuntimeError once the pool is being left.
         """
@@ -205,10 +212,11 @@ class Functions:
 
     async def _obtain(self, state: _Function) -> "Environment":
         """Return an environment once there may be one; an idle one of another function makes room."""
-        if self._room:
+        if self._room and self._starting < STARTS_AT_ONCE:
             self._room -= 1
+            self._starting += 1
             return self._new_environment(state)
-        if self._idle_since:
+        if not self._room and self._idle_since:
             self._stop_later(next(iter(self._idle_since)), "room for another function")
         waiter = _Waiter(state, asyncio.get_running_loop().create_future())
         self._waiting.append(waiter)
@@ -220,7 +228,8 @@ class Functions:
             elif (given := waiter.turn.result()) is not None:
                 self._release(state, given)
             else:
-                self._give_room()
+                self._room += 1
+                self._one_has_started()
             raise
         return self._new_environment(state) if environment is None else environment
 
@@ -228,7 +237,7 @@ class Functions:
         # Loaded with the first environment: a simulator is ready before anything runs.
         from engine.functions.environment import Environment
 
-        environment = Environment(state.definition, self._around)
+        environment = Environment(state.definition, self._around, self._start_slot())
         if self._watcher is not None and state.to_be_watched:
             asyncio.get_running_loop().call_later(WATCH_DELAY_SECONDS, self._watch_code, state)
         self._alive.add(environment)
@@ -240,14 +249,20 @@ class Functions:
             return  # whoever closes stops it
         if environment.retired is not None:
             self._stop_later(environment, environment.retired)
-        elif not self._waiting:
+        elif (waiter := self._next_for(state)) is not None:
+            self._waiting.remove(waiter)
+            waiter.turn.set_result(environment)
+        elif self._waiting and not self._room:
+            self._stop_later(environment, "room for another function")
+        else:
             state.idle.append(environment)
             self._idle_since[environment] = self._clock.now()
             self._watch_idle(environment)
-        elif self._waiting[0].function is state:
-            self._waiting.popleft().turn.set_result(environment)
-        else:
-            self._stop_later(environment, "room for another function")
+
+    def _next_for(self, state: _Function) -> _Waiter | None:
+        """Return who may have an environment of this function: while there is no room, only the very first."""
+        candidates = self._waiting if self._room else itertools.islice(self._waiting, 1)
+        return next((waiter for waiter in candidates if waiter.function is state), None)
 
     def _watch_code(self, state: _Function) -> None:
         if self._watcher is None or self._closed or not state.to_be_watched:
@@ -263,12 +278,34 @@ class Functions:
             place = f"functions.{definition.name}"
             self._around.feed.publish(Notice(self._clock.now(), "warning", place, text))
 
-    def _give_room(self) -> None:
-        """Let who has waited longest make an environment."""
-        if self._waiting:
+    def _start_slot(self) -> Callable[[], None]:
+        """Return what frees the slot that a start has taken; a long start frees it by itself.
+
+        Who takes long waits for something else than a processor, and must not hold up others.
+        """
+        is_free = False
+
+        def free() -> None:
+            nonlocal is_free
+            if not is_free:
+                is_free = True
+                timer.cancel()
+                self._one_has_started()
+
+        timer = self._clock.after_real(LONGEST_START_SECONDS, free)
+        return free
+
+    def _one_has_started(self) -> None:
+        """Take note that an environment has been initialised, or could not be."""
+        self._starting -= 1
+        self._let_start()
+
+    def _let_start(self) -> None:
+        """Let those who have waited longest make environments, as far as there is room."""
+        while self._waiting and self._room and self._starting < STARTS_AT_ONCE:
+            self._room -= 1
+            self._starting += 1
             self._waiting.popleft().turn.set_result(None)
-        else:
-            self._room += 1
 
     def _stop_later(self, environment: "Environment", reason: str) -> None:
         """Take an environment out of use now, and end it in a task of its own; then there is room again."""
@@ -282,7 +319,8 @@ class Functions:
     async def _stop(self, environment: "Environment", reason: str) -> None:
         with self._clock.outside():
             await environment.stop(reason)
-        self._give_room()
+        self._room += 1
+        self._let_start()
 
     def _look_after(self) -> None:
         self._look_after_timer = self._clock.after_real(LOOK_AFTER_SECONDS, self._look_after)

@@ -21,6 +21,7 @@ from engine.feed import (
     InvocationFinished,
     InvocationStarted,
 )
+from engine.functions import pool
 from engine.functions.invocation import Invocation, InvocationResult, Throttled
 from engine.functions.pool import Functions
 from tests.fakes.real_functions import function, invoke, write_code
@@ -152,6 +153,49 @@ async def test_beyond_max_environments_invocations_wait_their_turn(start: Start)
     environments = await asyncio.gather(*(one(number) for number in range(5)))
     assert len(set(environments)) == 1
     assert finished == [0, 1, 2, 3, 4]
+
+
+STARTING = """
+    import os, time
+    with open({file!r}, "a") as file:
+        file.write("begins ")
+    time.sleep({seconds})
+    with open({file!r}, "a") as file:
+        file.write("ends ")
+    def handler(event, context):
+        time.sleep(0.3)
+        return os.getpid()
+"""
+
+
+async def test_no_more_environments_start_at_once_than_there_are_processors(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool, "STARTS_AT_ONCE", 1)
+    file = tmp_path / "starts"
+    functions = await start(STARTING.format(file=str(file), seconds=0.05))
+    results = await asyncio.gather(*(invoke(functions) for _ in range(3)))
+    assert len({result.payload for result in results}) == 3
+    assert file.read_text() == "begins ends " * 3
+
+
+async def test_a_start_that_waits_for_something_else_does_not_hold_up_others(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool, "STARTS_AT_ONCE", 1)
+    file = tmp_path / "starts"
+    functions = await start(STARTING.format(file=str(file), seconds=1.0))
+    await asyncio.gather(*(invoke(functions) for _ in range(2)))
+    assert file.read_text() == "begins begins ends ends "
+
+
+async def test_who_waits_for_a_start_takes_a_warm_environment_that_is_free_sooner(
+    start: Start, facts: list[Fact], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool, "STARTS_AT_ONCE", 1)
+    functions = await start()
+    await asyncio.gather(*(invoke(functions) for _ in range(50)))
+    assert sum(isinstance(fact, EnvironmentStarted) for fact in facts) < 10
 
 
 async def test_an_idle_environment_of_another_function_makes_room(start: Start, facts: list[Fact]) -> None:
