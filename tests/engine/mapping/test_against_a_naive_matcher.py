@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.mapping.event_pattern import InvalidPattern, compile_pattern
@@ -33,6 +33,20 @@ EXPRESSIONS = st.one_of(
 LEAVES = st.lists(EXPRESSIONS, min_size=1, max_size=2)
 PATTERNS = st.dictionaries(
     KEYS, LEAVES | st.dictionaries(KEYS, LEAVES, min_size=1, max_size=2), min_size=1, max_size=3
+)
+
+BITS = st.integers(0, 1)
+ROWS = st.lists(
+    st.dictionaries(
+        st.sampled_from(["a", "b", "c"]),
+        BITS | st.lists(BITS | st.dictionaries(st.just("d"), BITS)),
+        max_size=3,
+    )
+    | st.lists(st.dictionaries(st.sampled_from(["a", "b", "c"]), BITS), max_size=3),
+    max_size=4,
+)
+COLUMNS = st.dictionaries(
+    st.sampled_from(["a", "b", "c", "a.d", "b.d"]), BITS.map(lambda bit: [bit]), min_size=2, max_size=4
 )
 
 World = dict[str, list[Any]]  # what can be seen of an event when one element is chosen of every array
@@ -104,6 +118,7 @@ def naive(pattern: dict[str, Any], event: dict[str, Any]) -> bool:
     )
 
 
+@settings(deadline=None)  # trying everything may take a while
 @given(PATTERNS, EVENTS)
 def test_it_agrees_with_a_matcher_that_tries_every_choice(
     pattern: dict[str, Any], event: dict[str, Any]
@@ -111,6 +126,16 @@ def test_it_agrees_with_a_matcher_that_tries_every_choice(
     compiled = compile_pattern(json.dumps(pattern))
     assert compiled.matches(event) is naive(pattern, event)
     assert compiled.explain(event).matches is naive(pattern, event)
+
+
+@settings(deadline=None)
+@given(COLUMNS, COLUMNS, ROWS, ROWS)
+def test_it_agrees_about_fields_below_arrays(
+    columns: dict[str, Any], others: dict[str, Any], rows: list[Any], other_rows: list[Any]
+) -> None:
+    pattern, event = {"rows": columns, "other": others}, {"rows": rows, "other": other_rows}
+    for wanted in (pattern, {"rows": columns}):
+        assert compile_pattern(json.dumps(wanted)).matches(event) is naive(wanted, event)
 
 
 OPERATORS = st.sampled_from(

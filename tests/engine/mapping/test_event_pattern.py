@@ -55,6 +55,8 @@ def matches(pattern: str, event: str) -> bool:
         pytest.param('[{"anything-but": {"wildcard": "*x*"}}]', '"axb"', False, id="a refused wildcard"),
         pytest.param('[{"numeric": [">", 0, "<=", 5]}]', "5", True, id="a closed bound belongs to the range"),
         pytest.param('[{"numeric": [">", 0, "<=", 5]}]', "0.0", False, id="an open bound does not"),
+        pytest.param('[{"numeric": [">=", 0, "<", 5]}]', "0", True, id="the lower bound may be closed"),
+        pytest.param('[{"numeric": [">=", 0, "<", 5]}]', "5.0", False, id="and the upper one open"),
         pytest.param('[{"numeric": ["=", 301.8]}]', "3.018e2", True, id="a numeric equality"),
         pytest.param('[{"numeric": [">", 0]}]', '"300"', False, id="a range has no text"),
         pytest.param('[{"numeric": [">", 0]}]', "true", False, id="and no true"),
@@ -135,6 +137,12 @@ def test_fields_combine(pattern: str, event: str, expected: bool) -> None:
             '{"a": [{"b": "n", "c": "y"}, {"b": "x", "c": "y"}]}',
             True,
             id="those of one element do",
+        ),
+        pytest.param(
+            '{"a": {"b": ["x"], "c": ["y"]}}',
+            '{"a": [{"b": "x"}, {"b": "x", "c": "y"}, {"b": "x"}]}',
+            True,
+            id="whichever element it is",
         ),
         pytest.param(
             '{"a": {"b": ["x"]}, "d": {"b": ["x"]}}',

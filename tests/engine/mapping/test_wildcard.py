@@ -20,6 +20,19 @@ def test_a_wildcard_is_like_a_regular_expression(parts: list[str], text: str) ->
 @pytest.mark.parametrize(
     ("pattern", "text"),
     [
+        pytest.param("*a*a*", "a", id="a character counts once"),
+        pytest.param("*ab*ba*", "aba", id="parts do not overlap"),
+        pytest.param("ab*ba", "aba", id="nor do the ends"),
+        pytest.param("*", "", id="nothing is something to a star"),
+    ],
+)
+def test_parts_follow_each_other(pattern: str, text: str) -> None:
+    assert read_wildcard(pattern).accepts(text) is (pattern == "*")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text"),
+    [
         pytest.param("*" + "a" * 20 + "b*", "a" * 500_000, id="a part that nearly fits everywhere"),
         pytest.param("*a*aa*aaa*b", "a" * 500_000, id="many stars that could stand anywhere"),
         pytest.param("ab" * 50 + "*" + "ba" * 50, "ab" * 250_000, id="long ends"),
