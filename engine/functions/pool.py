@@ -39,8 +39,8 @@ FOLDER_PREFIX = "headrace-"
 INIT_LIMIT = timedelta(seconds=10)
 STOP_GRACE = timedelta(milliseconds=500)
 MAX_ENVIRONMENTS = 10
-# A start takes a processor for a twentieth of a second. More at once than there are processors only delay each
-# other, and meanwhile environments that are warm may have become free.
+# A start takes a processor for a twentieth of a second. More at once than there are processors only delay
+# each other, and meanwhile environments that are warm may have become free.
 STARTS_AT_ONCE = os.cpu_count() or 1
 LONGEST_START_SECONDS = 0.25
 
@@ -260,7 +260,7 @@ class Functions:
             self._watch_idle(environment)
 
     def _next_for(self, state: _Function) -> _Waiter | None:
-        """Return who may have an environment of this function: while there is no room, only the very first."""
+        """Return who may have an environment of this function; without room, only the very first may."""
         candidates = self._waiting if self._room else itertools.islice(self._waiting, 1)
         return next((waiter for waiter in candidates if waiter.function is state), None)
 
