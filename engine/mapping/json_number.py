@@ -50,12 +50,17 @@ def comparable(number: float) -> Number:
 def read_json(text: str) -> Any:
     """Return a JSON value, integers as Python has them. Raises ValueError for what is not JSON, as NaN."""
     try:
+        return _read_json(text)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+
+
+def _read_json(text: str) -> Any:
+    try:
         return json.loads(text, parse_float=read_number, parse_constant=_refuse)
     except json.JSONDecodeError:
         raise
-    except RecursionError:
-        raise ValueError("it is nested too deeply") from None
-    except ValueError:  # an integer of thousands of digits, more than Python reads
+    except ValueError:  # an integer of thousands of digits is more than Python reads
         return json.loads(text, parse_float=read_number, parse_int=read_number, parse_constant=_refuse)
 
 

@@ -36,7 +36,10 @@ def test_every_double_is_comparable(number: float) -> None:
     assert read_number(repr(number)) == number
 
 
-@pytest.mark.parametrize("text", ["NaN", "-Infinity", "{", "", "[" * 100_000])
+@pytest.mark.parametrize(
+    "text",
+    ["NaN", "-Infinity", "{", "", "[" * 100_000, f"[{'9' * 5000}, NaN]", f"[{'9' * 5000}, " + "[" * 100_000],
+)
 def test_what_is_not_json_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r".+"):
         read_json(text)
