@@ -77,6 +77,11 @@ class SimulatorLoop(PlatformLoop):
     def _came_back(self, _: object) -> None:
         self._outside -= 1
 
+    async def shutdown_default_executor(self, *timeout: float | None) -> None:
+        """As asyncio does; the threads that are waited for count as outside the loop."""
+        with self.outside():
+            await super().shutdown_default_executor(*timeout)
+
     async def idle(self) -> None:
         """Return once nothing is ready, nothing is outside, and only timers in the future remain."""
         waiter = self.create_future()

@@ -15,7 +15,6 @@
         ├── ValidationFailed
         ├── TooManyRequests
         ├── RequestTooLarge
-        ├── UnsupportedMediaType
         ├── RecursiveInvocation
         └── ServiceFailure
 
@@ -158,13 +157,6 @@ class RequestTooLarge(ApiError):
 
     code = "RequestTooLargeException"
     http_status = 413
-
-
-class UnsupportedMediaType(ApiError):
-    """The request body is declared as something other than JSON."""
-
-    code = "UnsupportedMediaTypeException"
-    http_status = 415
 
 
 class RecursiveInvocation(ApiError):

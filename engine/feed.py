@@ -8,6 +8,7 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from typing import Literal, Self
 
@@ -16,6 +17,7 @@ from engine.value import dataclass
 LOGGER = logging.getLogger(__name__)
 
 BLINK_SECONDS = 0.02
+KEPT_PAYLOAD_BYTES = 1024  # a reader's buffer holds many facts, and a fact may be about megabytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,12 +197,13 @@ class Feed:
 
         Lossless, so the callback must be quick. LogLine facts are made only while a reader asks for them.
         """
-        self._taps.append(callback)
+        self._taps = [*self._taps, callback]
         self._log_readers += log_lines
 
         def untap() -> None:
             if callback in self._taps:
-                self._taps.remove(callback)
+                # A new list: somebody may be going through the old one.
+                self._taps = [tap for tap in self._taps if tap != callback]
                 self._log_readers -= log_lines
 
         return untap
@@ -211,7 +214,10 @@ class Feed:
 
 
 class FeedReader:
-    """Facts for another thread, which may be slow: a terminal, a pipe. Use as a context manager."""
+    """Facts for another thread, which may be slow: a terminal, a pipe. Use as a context manager.
+
+    Large events and results are left out of them; a tap sees everything.
+    """
 
     def __init__(self, feed: Feed, limit: int, log_lines: bool) -> None:
         self._buffer: deque[Fact] = deque()
@@ -224,6 +230,8 @@ class FeedReader:
         self._untap = feed.tap(self._put, log_lines=log_lines)
 
     def _put(self, fact: Fact) -> None:
+        if isinstance(fact, InvocationFinished) and len(fact.event) + len(fact.payload) > KEPT_PAYLOAD_BYTES:
+            fact = replace(fact, event=b"", payload=b"")
         with self._lock:
             if len(self._buffer) >= self._limit:
                 self._buffer.popleft()

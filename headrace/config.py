@@ -4,7 +4,8 @@ All problems are reported at once, each with its path, what is allowed there and
 """
 
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any
@@ -72,35 +73,62 @@ class Configuration:
     @property
     def state(self) -> Path:
         """The state folder."""
-        return self.folder / self.file.simulator.state
+        return self.folder / self.file.simulator.state.expanduser()
 
 
-def load(path: Path) -> Configuration:
-    """Read and check a configuration. Raises ConfigurationError with every problem found."""
+def load(path: Path, *, with_code: bool = True) -> Configuration:
+    """Read and check a configuration. Raises ConfigurationError with every problem found.
+
+    Without `with_code` the functions' code is not looked at, and `functions` is empty: commands that only
+    read the state work whatever has become of the code.
+    """
     raw = read_toml(path)
     folder = path.resolve().parent
     problems = list(_dangling_references(raw))
     try:
         file = ConfigurationFile.model_validate(raw)
     except ValidationError as error:
-        problems = [_describe(detail) for detail in error.errors()] + problems
+        problems = [*_described(error.errors()), *problems]
+        if with_code:
+            _define(_valid_functions(raw), folder, problems)
         raise ConfigurationError(problems) from None
-    functions: dict[str, FunctionDefinition] = {}
-    for name, settings in file.functions.items():
-        try:
-            functions[name] = define(name, settings, folder)
-        except CodeError as error:
-            problems.append(str(error))
+    functions = _define(file.functions, folder, problems) if with_code else {}
+    for name, bucket in file.buckets.items():
+        place = folder / bucket.folder.expanduser()
+        if place.exists() and not place.is_dir():
+            problems.append(f"buckets.{name}.folder: {place} is a file: a bucket is a folder")
     if problems:
         raise ConfigurationError(problems)
     simulator = file.simulator
     return Configuration(path, folder, file, Account(simulator.account_id, simulator.region), functions)
 
 
+def _define(
+    settings: Mapping[str, FunctionSettings], folder: Path, problems: list[str]
+) -> dict[str, FunctionDefinition]:
+    """Return the functions that can be run, and add to `problems` what hinders the others."""
+    functions: dict[str, FunctionDefinition] = {}
+    for name, each in settings.items():
+        try:
+            functions[name] = define(name, each, folder)
+        except CodeError as error:
+            problems.append(str(error))
+    return functions
+
+
+def _valid_functions(raw: Mapping[str, Any]) -> dict[str, FunctionSettings]:
+    tables = raw.get("functions")
+    valid: dict[str, FunctionSettings] = {}
+    for name, table in (tables if isinstance(tables, dict) else {}).items():
+        with suppress(ValidationError):
+            valid[name] = FunctionSettings.model_validate(table)
+    return valid
+
+
 def read_toml(path: Path) -> dict[str, Any]:
     """Read a TOML file. Raises ConfigurationError naming the file, the line and the column."""
     try:
-        return tomllib.loads(path.read_bytes().decode())
+        return tomllib.loads(path.read_bytes().decode("utf-8-sig"))
     except FileNotFoundError:
         problem = f"{path} does not exist: write one with `headrace init`, or name yours with --config"
     except OSError as error:
@@ -131,6 +159,8 @@ def resolve(reference: str, kinds: tuple[str, ...]) -> tuple[str, str]:
         parts = reference.split(":")
         if len(parts) >= 7 and parts[2] == "lambda" and parts[5] == "function":
             kind, name = "functions", parts[6]
+            if parts[7:] not in ([], ["$LATEST"]):
+                raise ValueError(f"there are no versions and aliases here: leave {parts[7]!r} out")
         elif len(parts) == 6 and parts[2] == "sqs":
             kind, name = "queues", parts[5]
         else:
@@ -177,6 +207,8 @@ def _reference_problem(
         kind, name = resolve(value, kinds)
     except ValueError as error:
         return str(error)
+    if value.startswith("arn:") and (elsewhere := _elsewhere(raw, value)) is not None:
+        return elsewhere
     known = raw.get(kind)
     known = known if isinstance(known, dict) else {}
     if name not in known:
@@ -189,6 +221,19 @@ def _reference_problem(
     return None
 
 
+def _elsewhere(raw: Mapping[str, Any], arn: str) -> str | None:
+    simulator = raw.get("simulator")
+    given = simulator if isinstance(simulator, dict) else {}
+    default = SimulatorSettings.model_fields
+    here = [given.get(name, default[name].default) for name in ("region", "account_id")]
+    there = arn.split(":")[3:5]
+    return (
+        None
+        if here == there
+        else f"{arn} is in {' '.join(there)}, this simulator is {' '.join(map(str, here))}"
+    )
+
+
 TABLES: Mapping[tuple[str, ...], type[BaseModel]] = {
     (): ConfigurationFile,
     ("simulator",): SimulatorSettings,
@@ -198,6 +243,24 @@ TABLES: Mapping[tuple[str, ...], type[BaseModel]] = {
     ("queues", "*"): QueueSettings,
     ("schedules", "*"): ScheduleSettings,
 }
+
+
+def _described(details: Sequence[ErrorDetails]) -> list[str]:
+    """Describe all problems; that a list is too short goes without saying where its items are wrong."""
+    places = [detail["loc"] for detail in details]
+    return [
+        _describe(detail)
+        for detail in details
+        if detail["type"] != "too_short"
+        or not any(
+            len(place) > len(detail["loc"]) and place[: len(detail["loc"])] == detail["loc"]
+            for place in places
+        )
+    ]
+
+
+def _is_below(place: tuple[int | str, ...], above: tuple[int | str, ...]) -> bool:
+    return len(place) > len(above) and place[: len(above)] == above
 
 
 def _describe(detail: ErrorDetails) -> str:
@@ -234,6 +297,12 @@ def _explain(detail: ErrorDetails) -> str:
             return f"text in quotes is needed, got {found!r}"
         case "bool_type" | "bool_parsing":
             return f"true or false is needed, got {found!r}"
+        case "tuple_type" | "list_type":
+            table = ".".join(str(part) for part in detail["loc"])
+            hint = f": write [[{table}]]" if isinstance(found, dict) else ", in brackets"
+            return f"a list is needed{hint}; got {found!r}"
+        case "finite_number":
+            return f"a finite number is needed, got {found!r}"
         case "dict_type" | "model_type" | "model_attributes_type":
             return f"a table is needed, got {found!r}"
         case _:

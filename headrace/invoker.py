@@ -2,6 +2,7 @@
 
 import base64
 import re
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -14,9 +15,10 @@ from engine.errors import HeadraceError, ResourceNotFound, TooManyRequests
 from engine.feed import RetryScheduled
 from engine.functions.invocation import InvocationResult, Throttled
 from engine.invocation.event import AsyncEvent
+from engine.store.state_folder import is_taken
 from engine.value import dataclass
 from headrace.config import Configuration, load
-from headrace.control import Answer, find_running, request
+from headrace.control import Answer, RunningSimulator, find_running, request
 from headrace.live_view import LiveView
 
 if TYPE_CHECKING:
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 Invoke = Callable[[str, bytes], Awaitable[InvocationResult | Throttled]]
 
 SYNC_TIMEOUT_SECONDS = 1000.0  # beyond the longest function timeout, 900 s
+PATIENCE_SECONDS, PAUSE_SECONDS = 20.0, 0.05  # for another command to be done with the state folder
 OK, ACCEPTED = 200, 202
 INVOKE_PATH = "/2015-03-31/functions/{}/invocations"
 REPORT = re.compile(
@@ -46,7 +49,7 @@ class Accepted:
 
 def invoke_once(configuration: Configuration, function: str, payload: bytes) -> InvocationResult | Throttled:
     """Invoke synchronously, through the running simulator or in an environment started for it."""
-    running = find_running(configuration.state)
+    running = _running_or_none(configuration)
     if running is None:
         return clock.run(_invoke_alone(configuration, function, payload))
     answer = _post(running.url, function, payload, {"X-Amz-Log-Type": "Tail"})
@@ -58,13 +61,27 @@ def invoke_event(configuration: Configuration, function: str, payload: bytes) ->
 
     Raises StoreError when nothing was accepted.
     """
-    running = find_running(configuration.state)
+    running = _running_or_none(configuration)
     if running is None:
         return clock.run(_queue_alone(configuration, function, payload))
     answer = _post(running.url, function, payload, {"X-Amz-Invocation-Type": "Event"})
     if answer.status != ACCEPTED:
         raise _refused(function, answer.body)
     return Accepted(f"accepted, request {answer.headers['x-amzn-requestid']}")
+
+
+def _running_or_none(configuration: Configuration) -> RunningSimulator | None:
+    """Return the running simulator; None when the state folder is free for one of our own.
+
+    Another command may be using the folder for a moment, or a simulator be about to start: wait a while.
+    """
+    pause = threading.Event()
+    for _ in range(int(PATIENCE_SECONDS / PAUSE_SECONDS)):
+        running = find_running(configuration.state)
+        if running is not None or not is_taken(configuration.state):
+            return running
+        pause.wait(PAUSE_SECONDS)
+    return None
 
 
 async def _invoke_alone(
@@ -102,7 +119,7 @@ async def open_invoker(config_path: Path) -> AsyncIterator[Invoke]:
     It raises ResourceNotFound for an unknown function, and InvokeFailed when the running simulator goes away.
     """
     configuration = load(config_path)
-    running = find_running(configuration.state)
+    running = _running_or_none(configuration)
     if running is not None:
         import aiohttp
 

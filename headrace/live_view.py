@@ -1,5 +1,6 @@
 """What `headrace run` shows: one line an event and one an invocation, for people."""
 
+import re
 from collections.abc import Callable
 from datetime import datetime, tzinfo
 
@@ -28,6 +29,7 @@ RETRY_REASONS = {
     "throttled": "as its concurrency was taken",
     "system_error": "as it could not be run",
 }
+CONTROL = re.compile(r"(?!\x1b\[[\d;]*m)[\x00-\x08\n\x0b-\x0c\x0e-\x1f\x7f-\x9f]")
 NOTICE_COLOURS = {"info": "blue", "warning": "yellow", "error": "red"}
 
 
@@ -51,7 +53,12 @@ def describe(fact: Fact, time_of_day: Callable[[datetime], str]) -> str | None:
     match fact:
         case EventEmitted():
             arrow = click.style("→", dim=True)
-            return _line(fact.source, "event", "blue", f"{fact.name}  {fact.detail} {arrow} {fact.function}")
+            return _line(
+                fact.source,
+                "event",
+                "blue",
+                f"{fact.name}  {_printable(fact.detail)} {arrow} {fact.function}",
+            )
         case InvocationFinished(function_error=None):
             return _line(fact.function, "ok", "green", _figures(fact))
         case InvocationFinished():
@@ -76,11 +83,20 @@ def describe(fact: Fact, time_of_day: Callable[[datetime], str]) -> str | None:
         case Notice():
             return _line(fact.place, fact.level, NOTICE_COLOURS[fact.level], fact.text)
         case LogLine():
-            return _line(fact.function, "log", None, fact.text.rstrip().replace("\r", LOG_CONTINUES))
+            return _line(
+                fact.function, "log", None, _printable(fact.text.rstrip()).replace("\r", LOG_CONTINUES)
+            )
         case FactsLost():
-            return click.style(f"{fact.count} lines were not shown: the terminal is too slow", dim=True)
+            return click.style(
+                f"{fact.count} lines were left out: they came faster than they could be written", dim=True
+            )
         case _:
             return None
+
+
+def _printable(text: str) -> str:
+    """Show control characters as `\\x1b`; a carriage return and colours stay as they are."""
+    return CONTROL.sub(lambda found: repr(found[0])[1:-1], text) if not text.isprintable() else text
 
 
 def _line(resource: str, word: str, colour: str | None, text: str) -> str:

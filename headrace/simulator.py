@@ -72,6 +72,7 @@ class Simulator:
         self._address = endpoint or configuration.file.simulator.host_and_port
         self._chance = chance or random.Random()  # noqa: S311 - draws moments, not secrets
         self.ready = asyncio.Event()
+        self._stopping = False
         self._exit = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -122,8 +123,9 @@ class Simulator:
         self._schedules = self._schedule_runner()
         self.listener = listen(*self._address)
         stack.callback(self.listener.close)
-        announce(configuration.state, self.listener.url)
-        stack.callback(withdraw, configuration.state)
+        if self._has_sources:
+            announce(configuration.state, self.listener.url)
+            stack.callback(withdraw, configuration.state)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Run until `stop` is set, then wind down: no new events, running invocations end within the grace.
@@ -146,6 +148,7 @@ class Simulator:
 
     async def _wind_down(self, events: "asyncio.Task[None]", sources: Sequence["asyncio.Task[None]"]) -> None:
         """Take no new events; let what runs end within the grace, and abandon it then."""
+        self._stopping = True
         for task in (events, *sources):
             task.cancel()
         at_rest = asyncio.create_task(self.functions.at_rest())
@@ -166,6 +169,7 @@ class Simulator:
             events=self.events,
             buckets=self._buckets,
             status=self.status,
+            is_stopping=lambda: self._stopping,
         ):
             await asyncio.Event().wait()
 

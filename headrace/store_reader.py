@@ -17,7 +17,7 @@ class NothingYet(HeadraceError):
 
 def read_only(config_path: Path) -> sqlite3.Connection:
     """Open the store of a configuration for reading. Raises NothingYet before the first run."""
-    state = load(config_path).state
+    state = load(config_path, with_code=False).state
     path = state / DATABASE
     if not path.exists():
         raise NothingYet(state)

@@ -85,8 +85,11 @@ class Store:
         try:
             while self._pending:
                 group, self._pending = self._pending, []
-                with self._clock.outside():
-                    outcomes = await self._run(partial(_run_group, [operation for operation, _ in group]))
+                try:
+                    with self._clock.outside():
+                        outcomes = await self._run(partial(_run_group, [operation for operation, _ in group]))
+                except Exception as problem:  # noqa: BLE001 - whatever it is, the askers must hear of it
+                    outcomes = [(None, problem)] * len(group)
                 for (_, future), (result, error) in zip(group, outcomes, strict=True):
                     if future.done():
                         continue

@@ -68,13 +68,19 @@ class LambdaWire:
     """Answers Invoke: synchronous calls from the environments, asynchronous ones from the event queue."""
 
     def __init__(
-        self, account: Account, runner: FunctionRunner, events: EventQueue, lineage_of: LineageOf
+        self,
+        account: Account,
+        runner: FunctionRunner,
+        events: EventQueue,
+        lineage_of: LineageOf,
+        is_stopping: Callable[[], bool] = lambda: False,
     ) -> None:
         """`lineage_of` returns, for the trace root of a running invocation, its lineage with itself."""
         self._account = account
         self._runner = runner
         self._events = events
         self._lineage_of = lineage_of
+        self._is_stopping = is_stopping
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one request. Raises ApiError for what Lambda refuses; unexpected errors pass through."""
@@ -96,6 +102,8 @@ class LambdaWire:
         lineage = self._lineage(headers.get("X-Amzn-Trace-Id"))
         if kind == "Event":
             return await self._accept(target, payload, lineage)
+        if self._is_stopping() and not lineage:
+            raise ServiceFailure("the simulator is stopping: invoke again after its next start")
         if self._events.stops(target.name, lineage):
             raise RecursiveInvocation(
                 f"Recursion detected: {self._account.function(target.name)} ran 16 times in one chain. "

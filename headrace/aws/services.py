@@ -17,6 +17,8 @@ from headrace.aws.s3 import S3Wire
 from headrace.control import STATUS_PATH
 from triggers.s3.bucket import Bucket
 
+GRACE_SECONDS = 0.25  # for requests in progress; invocations have had theirs by then
+
 
 def endpoint(
     listener: Listener,
@@ -27,14 +29,18 @@ def endpoint(
     events: EventQueue,
     buckets: Mapping[str, Bucket],
     status: Callable[[], Awaitable[dict[str, Any]]],
+    is_stopping: Callable[[], bool],
 ) -> Endpoint:
-    """Return the endpoint of a simulator; `status` says what it is doing, as JSON values."""
+    """Return the endpoint of a simulator; `status` says what it is doing, as JSON values.
+
+    Once `is_stopping`, functions are invoked only by functions that are still running.
+    """
 
     async def control(request: web.BaseRequest) -> web.StreamResponse:
         if request.path != STATUS_PATH:
             return web.json_response({"message": f"there is no {request.path}"}, status=404)
         return web.Response(body=orjson.dumps(await status()), content_type="application/json")
 
-    invoke = LambdaWire(account, functions, events, functions.lineage_of)
+    invoke = LambdaWire(account, functions, events, functions.lineage_of, is_stopping)
     s3 = S3Wire(buckets, account=account, clock=clock, lineage_of=functions.lineage_of)
-    return Endpoint(listener, Handlers(invoke.handle, s3.handle, control))
+    return Endpoint(listener, Handlers(invoke.handle, s3.handle, control), GRACE_SECONDS)

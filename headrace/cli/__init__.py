@@ -85,6 +85,9 @@ def main() -> None:
     except BrokenPipeError:
         sys.stderr.close()  # whoever read our output has what they wanted
         sys.exit(0)
+    except OSError as error:
+        click.echo(f"headrace: {error}", err=True)
+        sys.exit(1)
     except Exception as error:
         problem = _cause(error)
         if problem is None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from headrace.cli.options import config_option, json_option
+from headrace.cli.options import config_option, json_option, unknown_name
 
 
 @click.command()
@@ -18,12 +18,16 @@ from headrace.cli.options import config_option, json_option
 def history(function: str | None, limit: int, failed: bool, as_json: bool, config_path: Path) -> None:
     """List past invocations, newest last; of one FUNCTION, or of all."""
     from engine.store.history import past_invocations
+    from headrace.config import load
     from headrace.store_reader import read_only
 
+    functions = load(config_path, with_code=False).file.functions
+    if function is not None and function not in functions:
+        raise unknown_name("function", function, functions, "FUNCTION")
     with closing(read_only(config_path)) as connection:
         try:
             rows = past_invocations(connection, limit=limit, function=function, failed=failed)
-        except sqlite3.OperationalError as error:
+        except sqlite3.DatabaseError as error:
             raise click.ClickException(f"the history cannot be read: {error}") from error
     if as_json:
         from dataclasses import asdict
@@ -34,7 +38,7 @@ def history(function: str | None, limit: int, failed: bool, as_json: bool, confi
             click.echo(orjson.dumps(asdict(row)))
         return
     if not rows:
-        click.echo("Nothing has been invoked yet.", err=True)
+        click.echo("Nothing has failed." if failed else "Nothing has been invoked yet.", err=True)
     for row in rows:
         moment = row.finished_at.astimezone().strftime("%Y-%m-%d %H:%M:%S")
         word = click.style("failed", fg="red") if row.error_type else click.style("ok    ", fg="green")

@@ -49,8 +49,11 @@ def init(folder: Path) -> None:
         if path.exists():
             click.echo(f"kept   {path} (it was there already)")
             continue
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise click.ClickException(f"{path} cannot be written: {error.strerror or error}") from error
         click.echo(f"wrote  {path}")
     where = "" if folder == Path() else f"cd {folder} && "
     click.echo(f"\nNext:  {where}headrace run --logs\nThen:  cp any-file {folder / 'inbox'}/")

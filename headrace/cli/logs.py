@@ -8,6 +8,7 @@ import click
 from headrace.cli.options import config_option, unknown_name
 
 LOOK_AGAIN_SECONDS = 0.2  # while following
+FIRST_LOOK_BYTES = 4 * 1024 * 1024  # of each log stream
 
 
 @click.command()
@@ -19,9 +20,10 @@ def logs(function: str, follow: bool, limit: int, config_path: Path) -> None:
     """Print the newest lines of FUNCTION's log, from all its environments in order of time."""
     from headrace.config import load
 
-    configuration = load(config_path)
-    if function not in configuration.functions:
-        raise unknown_name("function", function, configuration.functions, "FUNCTION")
+    configuration = load(config_path, with_code=False)
+    functions = configuration.file.functions
+    if function not in functions:
+        raise unknown_name("function", function, functions, "FUNCTION")
     folder = configuration.state / "logs" / "aws" / "lambda" / function
     tail = LogTail(folder)
     lines = tail.new_lines()
@@ -48,10 +50,15 @@ class LogTail:
 
     def _appended(self, path: Path) -> Iterator[str]:
         with path.open("rb") as file:
-            file.seek(self._read.get(path, 0))
+            begin = self._read.get(path)
+            if begin is None:  # of a large log, its end
+                begin = max(0, path.stat().st_size - FIRST_LOOK_BYTES)
+                file.seek(begin)
+                begin += len(file.readline()) if begin else 0
+            file.seek(begin)
             text = file.read()
         whole = text[: text.rfind(b"\n") + 1]
-        self._read[path] = self._read.get(path, 0) + len(whole)
+        self._read[path] = begin + len(whole)
         yield from whole.decode("utf-8", "replace").split("\n")[:-1]
 
 

@@ -24,7 +24,7 @@ def list_queues(as_json: bool, config_path: Path) -> None:
     from headrace.store_reader import read_only
     from triggers.sqs.queue import count_messages
 
-    names = load(config_path).file.queues
+    names = load(config_path, with_code=False).file.queues
     with closing(read_only(config_path)) as connection:
         counts = {name: count_messages(connection, name) for name in names}
     if as_json:
@@ -48,7 +48,7 @@ def peek(name: str, limit: int, as_json: bool, config_path: Path) -> None:
     from triggers.sqs.message import attributes_to_json
     from triggers.sqs.queue import oldest_messages
 
-    names = load(config_path).file.queues
+    names = load(config_path, with_code=False).file.queues
     if name not in names:
         raise unknown_name("queue", name, names, "NAME")
     with closing(read_only(config_path)) as connection:

@@ -5,7 +5,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sized
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import AsyncExitStack, contextmanager, suppress
 from pathlib import Path
 
 import click
@@ -40,7 +40,7 @@ def run(config_path: Path, as_json: bool, logs: bool, record: Path | None) -> No
 async def _serve(configuration: Configuration, as_json: bool, logs: bool, record: Path | None) -> None:
     feed, stop = Feed(), asyncio.Event()
     write = json_line if as_json else live_line(configuration)
-    with printing(feed.read(log_lines=logs), write), stopping_on_signals(stop):
+    with printing(feed.read(log_lines=logs), write, stop), stopping_on_signals(stop):
         async with AsyncExitStack() as stack:
             if record is not None:
                 from triggers.replay.recorder import Recorder
@@ -84,15 +84,21 @@ def _about(configuration: Configuration) -> str:
 
 
 @contextmanager
-def printing(reader: FeedReader, write: Callable[[Fact], str | None]) -> Iterator[None]:
-    """Print the feed from a thread, so that a slow or stopped terminal holds nothing up."""
+def printing(reader: FeedReader, write: Callable[[Fact], str | None], stop: asyncio.Event) -> Iterator[None]:
+    """Print the feed from a thread, so that a slow or stopped terminal holds nothing up.
+
+    Set `stop` when nobody reads any more, as in `headrace run | head`.
+    """
+    loop = asyncio.get_running_loop()
 
     def print_all() -> None:
         try:
             while facts := reader.take():
                 click.echo("".join(f"{line}\n" for fact in facts if (line := write(fact))), nl=False)
-        except (BrokenPipeError, ValueError):  # nobody reads any more
+        except (OSError, ValueError):  # closed, or a full disk
             reader.close()
+            with suppress(RuntimeError):  # the loop has ended already
+                loop.call_soon_threadsafe(stop.set)
 
     thread = threading.Thread(target=print_all, name="live view", daemon=True)
     thread.start()

@@ -15,7 +15,7 @@ def status(as_json: bool, config_path: Path) -> None:
     from headrace.config import load
     from headrace.control import NotRunning, find_running
 
-    state = load(config_path).state
+    state = load(config_path, with_code=False).state
     running = find_running(state)
     if running is None:
         raise NotRunning(state)
@@ -30,7 +30,7 @@ def status(as_json: bool, config_path: Path) -> None:
     )
     for name, figures in known["functions"].items():
         click.echo(
-            f"  function  {name:<18} {figures['environments']} environments, {figures['running']} running,"
+            f"  function  {name:<18} environments: {figures['environments']}, {figures['running']} running,"
             f" {figures['queued']} events queued"
         )
     for name, count in known["queues"].items():

@@ -1,6 +1,7 @@
 """Ctrl-C: no new events, running invocations end within the grace; a second one stops at once."""
 
 import signal
+import subprocess
 import threading
 import time
 from pathlib import Path
@@ -8,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.end_to_end.headrace_process import HeadraceProcess, headrace, wait_until, write_function
+from tests.end_to_end.headrace_process import HEADRACE, HeadraceProcess, headrace, wait_until, write_function
 
 CONFIGURATION = """
 [simulator]
@@ -100,6 +101,16 @@ def test_a_second_ctrl_c_stops_at_once_and_leaves_no_process(folder: Path) -> No
         assert running.process.wait(20) == 130
         assert time.monotonic() - begin < 10
         wait_until(lambda: not psutil.pid_exists(child), "the function's process is gone")
+
+
+def test_it_stops_when_nobody_reads_its_feed_any_more(folder: Path) -> None:
+    process = subprocess.Popen([HEADRACE, "run", "--json"], cwd=folder, stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    process.stdout.readline()
+    process.stdout.close()
+    file = folder / "file"
+    headrace(folder, "invoke", "slow", "-p", f'{{"file": "{file}", "sleep": 0}}')
+    assert process.wait(20) == 0
 
 
 def test_a_second_simulator_on_the_same_state_is_refused(folder: Path) -> None:

@@ -84,8 +84,13 @@ from tests.fakes.facts import ID, finished
             id="a traceback keeps its lines below each other",
         ),
         pytest.param(
+            LogLine(VIRTUAL_START, "resize", "e", "a\x1b[2Jb\x07 \x1b[31mred\x1b[0m"),
+            "00:00:00.000  resize         log     a\\x1b[2Jb\\x07 red",
+            id="control characters are shown, colours stay",
+        ),
+        pytest.param(
             FactsLost(VIRTUAL_START, 7),
-            "00:00:00.000  7 lines were not shown: the terminal is too slow",
+            "00:00:00.000  7 lines were left out: they came faster than they could be written",
             id="lost lines are counted",
         ),
         pytest.param(

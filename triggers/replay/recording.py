@@ -1,6 +1,6 @@
 """The format of a recording: JSON Lines, one line for each attempt to run a function.
 
-    {"offset":1.25,"time":"2026-01-02T03:04:05.678Z","source":"s3","function":"resize",
+    {"offset":1.25,"time":"2026-01-02T03:04:05.678Z","source":"buckets.in","function":"resize",
      "request_id":"...","attempt":1,"event":{...},"result":{"payload":{...}}}
 
 `offset` is how many seconds after the start of the recording the attempt began, `time` when it ended. A

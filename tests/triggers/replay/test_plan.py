@@ -38,7 +38,7 @@ def test_a_malformed_file_of_a_folder_is_named_and_the_rest_is_played(tmp_path: 
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        pytest.param("e.json", b'{"a": 1,}', r"e\.json:1:9: ", id="malformed event"),
+        pytest.param("e.json", b'{"a": 1,}', r"e\.json:1:[89]: ", id="malformed event"),
         pytest.param("e.json", b"", r"e\.json:1:1: it is empty", id="empty event"),
         pytest.param("e.jsonl", b"", r"e\.jsonl:1:1: it is empty", id="empty recording"),
         pytest.param("e.jsonl", b"\x89PNG\n\x00", r"e\.jsonl:1:1: no line of it is part", id="a picture"),
