@@ -1,21 +1,21 @@
 """Invoking functions from a command: through the running simulator, or with one made for the purpose."""
 
+import asyncio
 import base64
 import re
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import orjson
 
 from engine import clock
-from engine.errors import HeadraceError, ResourceNotFound, TooManyRequests
+from engine.errors import HeadraceError, ResourceNotFound, StoreInUse, TooManyRequests
 from engine.feed import RetryScheduled
 from engine.functions.invocation import InvocationResult, Throttled
 from engine.invocation.event import AsyncEvent
-from engine.store.state_folder import is_taken
 from engine.value import dataclass
 from headrace.config import Configuration, load
 from headrace.control import Answer, RunningSimulator, find_running, request
@@ -24,10 +24,11 @@ from headrace.live_view import LiveView
 if TYPE_CHECKING:
     import aiohttp
 
+T = TypeVar("T")
 Invoke = Callable[[str, bytes], Awaitable[InvocationResult | Throttled]]
 
 SYNC_TIMEOUT_SECONDS = 1000.0  # beyond the longest function timeout, 900 s
-PATIENCE_SECONDS, PAUSE_SECONDS = 20.0, 0.05  # for another command to be done with the state folder
+TRIES, PAUSE_SECONDS = 200, 0.1  # for another command to be done with the state folder
 OK, ACCEPTED = 200, 202
 INVOKE_PATH = "/2015-03-31/functions/{}/invocations"
 REPORT = re.compile(
@@ -49,11 +50,12 @@ class Accepted:
 
 def invoke_once(configuration: Configuration, function: str, payload: bytes) -> InvocationResult | Throttled:
     """Invoke synchronously, through the running simulator or in an environment started for it."""
-    running = _running_or_none(configuration)
-    if running is None:
-        return clock.run(_invoke_alone(configuration, function, payload))
-    answer = _post(running.url, function, payload, {"X-Amz-Log-Type": "Tail"})
-    return _result(function, answer.status, answer.headers, answer.body)
+
+    def through(running: RunningSimulator) -> InvocationResult | Throttled:
+        answer = _post(running.url, function, payload, {"X-Amz-Log-Type": "Tail"})
+        return _result(function, answer.status, answer.headers, answer.body)
+
+    return _somehow(configuration, through, lambda: _invoke_alone(configuration, function, payload))
 
 
 def invoke_event(configuration: Configuration, function: str, payload: bytes) -> Accepted:
@@ -61,27 +63,37 @@ def invoke_event(configuration: Configuration, function: str, payload: bytes) ->
 
     Raises StoreError when nothing was accepted.
     """
-    running = _running_or_none(configuration)
-    if running is None:
-        return clock.run(_queue_alone(configuration, function, payload))
-    answer = _post(running.url, function, payload, {"X-Amz-Invocation-Type": "Event"})
-    if answer.status != ACCEPTED:
-        raise _refused(function, answer.body)
-    return Accepted(f"accepted, request {answer.headers['x-amzn-requestid']}")
+
+    def through(running: RunningSimulator) -> Accepted:
+        answer = _post(running.url, function, payload, {"X-Amz-Invocation-Type": "Event"})
+        if answer.status != ACCEPTED:
+            raise _refused(function, answer.body)
+        return Accepted(f"accepted, request {answer.headers['x-amzn-requestid']}")
+
+    return _somehow(configuration, through, lambda: _queue_alone(configuration, function, payload))
 
 
-def _running_or_none(configuration: Configuration) -> RunningSimulator | None:
-    """Return the running simulator; None when the state folder is free for one of our own.
+def _somehow(
+    configuration: Configuration,
+    through: Callable[[RunningSimulator], T],
+    alone: Callable[[], Coroutine[Any, Any, T]],
+) -> T:
+    """Ask the running simulator, or be one for a moment.
 
-    Another command may be using the folder for a moment, or a simulator be about to start: wait a while.
+    Another command may be using the state folder, or a simulator be about to answer: then try again.
     """
     pause = threading.Event()
-    for _ in range(int(PATIENCE_SECONDS / PAUSE_SECONDS)):
+    for tries_left in reversed(range(TRIES)):
         running = find_running(configuration.state)
-        if running is not None or not is_taken(configuration.state):
-            return running
+        if running is not None:
+            return through(running)
+        try:
+            return clock.run(alone())
+        except StoreInUse:
+            if not tries_left:
+                raise
         pause.wait(PAUSE_SECONDS)
-    return None
+    raise AssertionError("the last try returns or raises")
 
 
 async def _invoke_alone(
@@ -119,18 +131,28 @@ async def open_invoker(config_path: Path) -> AsyncIterator[Invoke]:
     It raises ResourceNotFound for an unknown function, and InvokeFailed when the running simulator goes away.
     """
     configuration = load(config_path)
-    running = _running_or_none(configuration)
-    if running is not None:
-        import aiohttp
+    async with AsyncExitStack() as stack:
+        yield await _open(configuration, stack)
 
-        timeout = aiohttp.ClientTimeout(total=SYNC_TIMEOUT_SECONDS)
-        async with aiohttp.ClientSession(running.url, timeout=timeout) as session:
-            yield _through_endpoint(session)
-        return
+
+async def _open(configuration: Configuration, stack: AsyncExitStack) -> Invoke:
     from headrace.simulator import one_shot
 
-    async with one_shot(configuration) as simulator:
-        yield simulator.invoke
+    for tries_left in reversed(range(TRIES)):
+        running = find_running(configuration.state)
+        if running is not None:
+            import aiohttp
+
+            timeout = aiohttp.ClientTimeout(total=SYNC_TIMEOUT_SECONDS)
+            session = aiohttp.ClientSession(running.url, timeout=timeout)
+            return _through_endpoint(await stack.enter_async_context(session))
+        try:
+            return (await stack.enter_async_context(one_shot(configuration))).invoke
+        except StoreInUse:
+            if not tries_left:
+                raise
+        await asyncio.sleep(PAUSE_SECONDS)
+    raise AssertionError("the last try returns or raises")
 
 
 def _through_endpoint(session: "aiohttp.ClientSession") -> Invoke:

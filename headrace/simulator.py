@@ -8,7 +8,7 @@ import asyncio
 import os
 import random
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import timedelta
 from importlib import import_module
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Protocol, Self
 
 from engine.clock import iso_seconds, running_clock
-from engine.feed import Fact, Feed, SimulatorReady
+from engine.feed import Fact, Feed, Notice, SimulatorReady
 from engine.functions.invocation import Invocation, InvocationResult, Throttled
 from engine.functions.pool import Functions
 from engine.invocation.destination import Destination, FunctionDestination
@@ -28,7 +28,7 @@ from engine.invocation.settlement import EventInvokeConfig
 from engine.store.database import Store
 from engine.store.history import History
 from engine.store.state_folder import StateFolder
-from engine.watching import FolderWatcher
+from engine.watching import FolderWatcher, Hint
 from headrace import __version__
 from headrace.aws.listener import listen
 from headrace.config import Configuration, resolve
@@ -139,6 +139,7 @@ class Simulator:
             if self._has_sources:
                 for bucket in self._buckets.values():
                     await bucket.ready.wait()
+                self._watch_configuration()
             self.ready.set()
             self.feed.publish(SimulatorReady(self.clock.now(), self.listener.url))
             serving = group.create_task(self.serve(), name="endpoint")
@@ -156,6 +157,21 @@ class Simulator:
         await asyncio.wait([events, *sources, at_rest], timeout=grace)
         at_rest.cancel()
         events.cancel()  # the second time: what still runs is abandoned, and runs after the next start
+
+    def _watch_configuration(self) -> None:
+        """Say so when the configuration file is changed: it is read at the start only."""
+        path = self.configuration.path.resolve()
+        known = _content(path)
+
+        def look(hints: Sequence[Hint]) -> None:
+            nonlocal known
+            if any(Path(hint.path).name == path.name for hint in hints) and (now := _content(path)) != known:
+                known = now
+                text = "the configuration has changed: stop and start again to apply it"
+                self.feed.publish(Notice(self.clock.now(), "info", path.name, text))
+
+        with suppress(OSError):  # a convenience: without it everything else works
+            self._watcher.watch(path.parent, look, recursive=False)
 
     async def serve(self) -> None:
         """Load what the first event will need, then answer on the endpoint until cancelled."""
@@ -270,6 +286,13 @@ class Simulator:
                 for name, moment in self._schedules.next_runs().items()
             },
         }
+
+
+def _content(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return None
 
 
 @asynccontextmanager

@@ -56,18 +56,6 @@ class StateFolder:
             return ""
 
 
-def is_taken(path: Path) -> bool:
-    """Say whether a simulator is using the state folder at this moment."""
-    try:
-        descriptor = os.open(path / "lock", os.O_RDWR)
-    except OSError:
-        return False
-    try:
-        return not _try_lock(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 if sys.platform == "win32":
     import msvcrt
 

@@ -108,6 +108,14 @@ def test_changed_code_runs_at_the_next_event_and_state_is_kept_until_then(shop: 
         wait_until(lambda: headrace(shop, "invoke", "counter").stdout == b'"new"\n', "the new code runs")
 
 
+def test_a_changed_configuration_is_noticed(shop: Path) -> None:
+    with HeadraceProcess(shop) as running:
+        path = shop / "headrace.toml"
+        path.write_text(path.read_text() + "\n# changed\n")
+        (notice,) = running.wait_for("Notice", place="headrace.toml")
+        assert "start again" in notice["text"]
+
+
 def test_status_history_and_logs_tell_what_happened(shop: Path) -> None:
     with HeadraceProcess(shop) as running:
         running.invoke("flaky", {"fail": "on purpose"})
@@ -127,6 +135,17 @@ def test_invoke_works_without_a_running_simulator(shop: Path) -> None:
     assert failed.returncode == 1
     assert json.loads(failed.stdout)["errorType"] == "RuntimeError"
     assert b"REPORT RequestId" in failed.stderr
+
+
+def test_commands_without_a_simulator_wait_for_each_other(shop: Path) -> None:
+    command = [str(HEADRACE), "invoke", "feeling", "-p", '{"emoji_type": 0, "message": "hi"}']
+    running = [
+        subprocess.Popen(command, cwd=shop, stdout=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(3)
+    ]
+    for process in running:
+        out, errors = process.communicate(timeout=60)
+        assert process.returncode == 0, errors.decode()
+        assert json.loads(out)["feeling"] == "positive"
 
 
 def test_an_event_queued_without_a_simulator_is_tried_and_its_retry_waits(shop: Path) -> None:

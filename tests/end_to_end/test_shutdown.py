@@ -1,9 +1,11 @@
 """Ctrl-C: no new events, running invocations end within the grace; a second one stops at once."""
 
+import http.client
 import signal
 import subprocess
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -101,6 +103,25 @@ def test_a_second_ctrl_c_stops_at_once_and_leaves_no_process(folder: Path) -> No
         assert running.process.wait(20) == 130
         assert time.monotonic() - begin < 10
         wait_until(lambda: not psutil.pid_exists(child), "the function's process is gone")
+
+
+def test_a_second_ctrl_c_does_not_wait_for_a_synchronous_caller(folder: Path) -> None:
+    file = folder / "file"
+    with HeadraceProcess(folder) as running:
+        caller = threading.Thread(target=_ignoring_errors, args=(running, {"file": str(file), "sleep": 300}))
+        caller.start()
+        wait_until(lambda: begun(file), "it runs")
+        running.process.send_signal(signal.SIGINT)
+        wait_until(lambda: b"Stopping" in running.errors, "it says that it stops")
+        assert running.invoke("slow", {"file": str(folder / "late"), "sleep": 0}) == 500
+        running.process.send_signal(signal.SIGINT)
+        assert running.process.wait(20) == 130
+        caller.join()
+
+
+def _ignoring_errors(running: HeadraceProcess, payload: object) -> None:
+    with suppress(OSError, http.client.HTTPException):
+        running.invoke("slow", payload)
 
 
 def test_it_stops_when_nobody_reads_its_feed_any_more(folder: Path) -> None:

@@ -4,7 +4,8 @@ from datetime import timedelta
 import pytest
 
 from engine.clock import VIRTUAL_START
-from engine.feed import Fact, FactsLost, Feed, Notice
+from engine.feed import Fact, FactsLost, Feed, InvocationFinished, Notice
+from tests.fakes.facts import finished
 
 
 def notice(number: int) -> Notice:
@@ -36,6 +37,16 @@ def test_a_reader_waits_in_its_own_thread_for_the_next_fact(feed: Feed) -> None:
         feed.publish(notice(1))
         thread.join(10)
     assert taken == [notice(1)]
+
+
+def test_a_reader_keeps_no_large_payloads(feed: Feed) -> None:
+    with feed.read() as reader:
+        feed.publish(finished(event=b"x" * 100_000))
+        feed.publish(finished(event=b"small"))
+        large, small = reader.take()
+    assert isinstance(large, InvocationFinished)
+    assert isinstance(small, InvocationFinished)
+    assert (large.event, small.event) == (b"", b"small")
 
 
 async def test_a_failing_tap_is_logged_and_the_others_go_on(

@@ -128,6 +128,41 @@ def test_all_problems_are_reported_at_once(folder: Path) -> None:
         assert any(problem.startswith(place) for problem in found), (place, found)
 
 
+def test_missing_code_is_reported_beside_other_problems(folder: Path) -> None:
+    text = MINIMAL + '[functions.other]\nhandler = "handler.handler"\ncode = "nowhere"\n[queues.q]\ndelay = 3'
+    found = problems_of(folder, text)
+    assert any(problem.startswith("functions.other: code: ") for problem in found)
+    assert any(problem.startswith("queues.q.delay: ") for problem in found)
+
+
+def test_a_single_bracket_where_a_list_belongs_says_what_to_write(folder: Path) -> None:
+    text = MINIMAL + '[buckets.inbox]\nfolder = "in"\n[buckets.inbox.notifications]\nfunction = "resize"'
+    (problem,) = problems_of(folder, text)
+    assert "a list is needed: write [[buckets.inbox.notifications]]" in problem
+
+
+def test_a_bucket_that_is_a_file_is_refused(folder: Path) -> None:
+    (folder / "in").write_text("")
+    (problem,) = problems_of(folder, MINIMAL + '[buckets.inbox]\nfolder = "in"')
+    assert "a bucket is a folder" in problem
+
+
+def test_an_arn_of_another_account_is_refused(folder: Path) -> None:
+    arn = "arn:aws:sqs:eu-west-1:111122223333:q"
+    (problem,) = problems_of(folder, MINIMAL + f'dead_letter = "{arn}"\n[queues.q]')
+    assert "eu-west-1 111122223333" in problem
+
+
+def test_a_byte_order_mark_does_no_harm(folder: Path) -> None:
+    (folder / "headrace.toml").write_bytes(b"\xef\xbb\xbf" + MINIMAL.encode())
+    assert load(folder / "headrace.toml").file.functions
+
+
+def test_reading_the_state_needs_no_code(folder: Path) -> None:
+    (folder / "headrace.toml").write_text(MINIMAL.replace('"resize"', '"gone"'))
+    assert load(folder / "headrace.toml", with_code=False).file.functions["resize"].timeout == 3
+
+
 def test_missing_code_is_named_with_a_hint(folder: Path) -> None:
     (problem,) = problems_of(folder, MINIMAL.replace('"resize"', '"resise"'))
     assert problem.startswith("functions.resize: code: ")
