@@ -87,8 +87,9 @@ class Environment:
     async def stop(self, reason: str) -> None:
         """End the process, SIGTERM first, and remove what the environment had; the feed is told `reason`."""
         await self._runtime.stop(self._around.stop_grace_seconds)
+        self._around.guard.sweep(self.name)
         self._log.close()
-        shutil.rmtree(self._temporary, ignore_errors=True)
+        await asyncio.to_thread(shutil.rmtree, self._temporary, ignore_errors=True)
         self._around.feed.publish(
             EnvironmentStopped(self._clock.now(), self.function.name, self.name, reason)
         )

@@ -2,21 +2,40 @@
 
 A few lines of shell wait on a pipe that only the simulator holds open. When that closes, they kill the
 process groups that are still alive, with whatever handlers have started in them, and remove the temporary
-folder. On Linux the kernel kills the runtime processes themselves even before (launcher.py).
+folder. On Linux the kernel kills the runtime processes themselves even before (launcher.py), and processes
+that have left their group are recognised by the TMPDIR they were given: no other process has it.
 """
 
 import contextlib
 import subprocess
 from pathlib import Path
 
+# A process that is starting another one just now is found in the next round.
 SCRIPT = """
+sweep() {
+    for round in 1 2 3; do
+        found=$(grep -lsF -e "TMPDIR=$1" /proc/[0-9]*/environ)
+        [ "$found" ] || return
+        for file in $found; do
+            pid=${file#/proc/}
+            kill -KILL "${pid%/environ}"
+        done
+    done 2>/dev/null
+}
 groups=""
-while read -r sign group; do
-    kept=""
-    for other in $groups; do [ "$other" = "$group" ] || kept="$kept $other"; done
-    if [ "$sign" = + ]; then groups="$kept $group"; else groups=$kept; fi
+while read -r sign name; do
+    case $sign in
+        +) groups="$groups $name" ;;
+        -)
+            kept=""
+            for other in $groups; do [ "$other" = "$name" ] || kept="$kept $other"; done
+            groups=$kept
+            ;;
+        =) sweep "$1/$name" ;;
+    esac
 done
 for group in $groups; do kill -KILL "-$group"; done 2>/dev/null
+sweep "$1/"
 rm -rf -- "$1"
 """
 
@@ -44,8 +63,12 @@ class Guard:
         """Forget a group that has ended."""
         self._tell(f"- {group}\n")
 
+    def sweep(self, environment: str) -> None:
+        """Kill what is left of an environment that has ended, wherever it went. Does not wait (Linux)."""
+        self._tell(f"= {environment}\n")
+
     def close(self) -> None:
-        """Kill the groups that are left, remove the folder, and end. Waits for that."""
+        """Kill what is left, remove the folder, and end. Waits for that."""
         if self._process is not None:
             with contextlib.suppress(OSError):
                 self._process.communicate()

@@ -13,7 +13,9 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from engine.functions.process_tree import descendants
+import psutil
+
+from engine.functions.process_tree import descendants, processes
 
 HAS_PIDFD = sys.platform == "linux" and hasattr(os, "pidfd_open")
 HAS_WAITID = hasattr(os, "waitid")  # macOS has it since Python 3.13
@@ -55,6 +57,7 @@ class ChildProcess:
         self._on_exit = on_exit
         self._loop = asyncio.get_running_loop()
         self._pidfd: int | None = None
+        self._started: list[psutil.Process] = []
         self._watch()
 
     def has_ended(self) -> bool:
@@ -64,8 +67,10 @@ class ChildProcess:
         return HAS_WAITID and os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
     def terminate(self) -> None:
-        """Ask the child itself to end."""
+        """Ask the child itself to end; what it has started until now is killed after it."""
         if not self.gone.is_set():
+            # Once it has ended, nobody can tell any more what was its own.
+            self._started = processes(descendants(self.pid))
             self._popen.terminate()
 
     def kill(self) -> None:
@@ -103,6 +108,9 @@ class ChildProcess:
             os.close(self._pidfd)
             self._pidfd = None
         self._kill_group()
+        for process in self._started:
+            with contextlib.suppress(psutil.Error):
+                process.kill()  # not another process that has got its number meanwhile
         returncode = self._popen.wait()
         # What the child sent before it ended may be in the same round of the loop: that comes first.
         self._loop.call_soon(self._on_exit, self, returncode)

@@ -33,7 +33,7 @@ class ProcessTree:
         costs much more.
         """
         if self._looks % LOOKS_BETWEEN_SEARCHES == 0:
-            self._members = _processes([self.pid, *descendants(self.pid)])
+            self._members = processes([self.pid, *descendants(self.pid)])
         self._looks += 1
         resident = sum(map(_resident, self._members))
         if resident <= limit or len(self._members) == 1:
@@ -52,7 +52,8 @@ def descendants(pid: int) -> list[int]:
     return found
 
 
-def _processes(pids: Iterable[int]) -> list[psutil.Process]:
+def processes(pids: Iterable[int]) -> list[psutil.Process]:
+    """Return those of `pids` that are alive, each to be told from a later process of the same number."""
     found: list[psutil.Process] = []
     for pid in pids:
         with suppress(psutil.Error):

@@ -54,7 +54,10 @@ def is_alive(pid: int) -> bool:
 async def test_no_process_and_no_folder_is_left_after_the_simulator_is_killed(tmp_path: Path) -> None:
     handler = """
         import os, subprocess, time
-        children = [subprocess.Popen(["sleep", "1000"]) for _ in range(2)]
+        children = [
+            subprocess.Popen(["sleep", "1000"]),
+            subprocess.Popen(["sleep", "1000"], start_new_session=True),
+        ]
         def handler(event, context):
             time.sleep(event.get("sleep", 0))
             return [os.getpid(), *(child.pid for child in children), os.environ["TMPDIR"]]
@@ -72,6 +75,36 @@ async def test_no_process_and_no_folder_is_left_after_the_simulator_is_killed(tm
         simulator.kill()
     await until(lambda: not any(map(is_alive, pids)))
     await until(lambda: not Path(temporary).parent.exists())
+
+
+AWAY = """
+    import json, os, subprocess
+    def handler(event, context):
+        own_session = subprocess.Popen(["sleep", "1000"], start_new_session=True)
+        orphan = int(subprocess.check_output(["sh", "-c", "setsid sleep 1000 >&2 & echo $!"]))
+        pids = [own_session.pid, orphan]
+        if event.get("exit"):
+            with open({file!r}, "w") as file:
+                json.dump(pids, file)
+            os._exit(1)
+        bare = subprocess.Popen(["sleep", "1000"], start_new_session=True, env={{"PATH": os.environ["PATH"]}})
+        return [*pids, bare.pid]
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc tells who was given which TMPDIR")
+@pytest.mark.parametrize("event", [{}, {"exit": True}], ids=["SIGTERM", "exit"])
+async def test_what_a_handler_has_sent_away_ends_with_its_environment(
+    tmp_path: Path, clock: Clock, feed: Feed, event: dict[str, bool]
+) -> None:
+    file = tmp_path / "pids"
+    definition = function(tmp_path, AWAY.format(file=str(file)), timeout=30, idle_timeout=0.3)
+    async with Functions([definition], clock=clock, feed=feed) as functions:
+        result = await invoke(functions, json.dumps(event).encode())
+        pids = json.loads(file.read_text() if event else result.payload)
+        assert all(map(is_alive, pids))
+        await until(lambda: not any(map(is_alive, pids)))
+        assert functions.figures("fn")["environments"] == 0
 
 
 async def test_a_flood_in_the_log_leaves_the_simulator_responsive(
