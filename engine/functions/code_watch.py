@@ -1,4 +1,4 @@
-"""Notices that a function's code has changed, once per burst of changes."""
+"""Notices that a function's code has changed, at the beginning and the end of a burst of changes."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -13,11 +13,19 @@ IGNORED_NAMES = frozenset({"__pycache__", "4913"})  # 4913: vim tries whether it
 
 
 class CodeWatch:
-    """Calls `changed` after the code of one package has changed, until closed. Raises OSError."""
+    """Calls `changed` when the code of one package changes, until closed. Raises OSError.
+
+    It does so at the first change, for whoever invokes at once, and again when a burst of changes is over.
+    """
 
     def __init__(
-        self, watcher: FolderWatcher, package: Package, not_code: Sequence[Path], changed: Callable[[], None]
+        self,
+        watcher: FolderWatcher,
+        package: Package,
+        not_code: Sequence[Path],
+        changed: Callable[[float], None],
     ) -> None:
+        """`changed` is told when the change was, in seconds of the loop's time."""
         self._package = package
         self._not_code = not_code
         self._changed = changed
@@ -33,9 +41,17 @@ class CodeWatch:
 
     def _look(self, hints: Sequence[Hint]) -> None:
         if any(concerns(hint, self._package, self._not_code) for hint in hints):
-            if self._timer is not None:
+            loop = asyncio.get_running_loop()
+            now = loop.time()
+            if self._timer is None:
+                self._changed(now)
+            else:
                 self._timer.cancel()
-            self._timer = asyncio.get_running_loop().call_later(SETTLE_SECONDS, self._changed)
+            self._timer = loop.call_later(SETTLE_SECONDS, self._burst_is_over, now)
+
+    def _burst_is_over(self, last_change: float) -> None:
+        self._timer = None
+        self._changed(last_change)
 
 
 def concerns(hint: Hint, package: Package, not_code: Sequence[Path]) -> bool:

@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import field
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from secrets import token_hex
 from typing import TYPE_CHECKING, Self
@@ -61,9 +62,13 @@ class _Function:
 
 @dataclass(slots=True, eq=False)
 class _Waiter:
-    """An invocation that waits its turn. It gets an environment, or None: room to make one."""
+    """An invocation that waits its turn. It gets an environment, or None: it may make one.
+
+    `needs_room` is False for one whose caller waits for it.
+    """
 
     function: _Function
+    needs_room: bool
     turn: "asyncio.Future[Environment | None]"
 
 
@@ -106,7 +111,7 @@ class Functions:
             init_seconds=init_limit.total_seconds(),
             stop_grace_seconds=stop_grace.total_seconds(),
         )
-        self._alive: set[Environment] = set()
+        self._alive: dict[Environment, float] = {}  # and when they were made, by the loop's time
         self._working: set[Environment] = set()
         self._idle_since: dict[Environment, datetime] = {}  # least recently used first
         self._waiting: deque[_Waiter] = deque()
@@ -114,7 +119,7 @@ class Functions:
         self._tasks: set[asyncio.Task[None]] = set()
         self._look_after_timer: Timer | None = None
         self._idle_timer: asyncio.TimerHandle | None = None
-        self._room = max_environments
+        self._room = max_environments  # below 0 while callers wait for functions that they have called
         self._starting = 0
         self._watcher = watcher
         self._not_code = tuple(not_code)
@@ -146,9 +151,9 @@ class Functions:
         """Run one attempt to its end. Over the reserved concurrency it is throttled at once.
 
         When there are `max_environments` at work, or as many being started as there are processors, it waits
-        for one to be free. Raises ResourceNotFound when no function
-        goes by this name, ServiceFailure when the machine has no room for another environment, and
-        RuntimeError once the pool is being left.
+        for one to be free. With `caller_waits` it waits for no room: its caller, who is one of those at
+        work, would never end. Raises ResourceNotFound when no function goes by this name, ServiceFailure
+        when the machine has no room for another environment, and RuntimeError once the pool is being left.
         """
         if self._closed:
             raise RuntimeError(STOPPING)
@@ -164,7 +169,7 @@ class Functions:
         state.running += 1
         try:
             with self._clock.outside():
-                environment = state.idle.pop() if state.idle else await self._obtain(state)
+                environment = state.idle.pop() if state.idle else await self._obtain(state, invocation)
                 self._idle_since.pop(environment, None)
                 self._working.add(environment)
                 if self._look_after_timer is None:
@@ -198,27 +203,29 @@ class Functions:
         """Return the functions that led to a running invocation, itself last; None for another trace id."""
         return self._lineages.get(root)
 
-    def retire(self, function: str) -> None:
-        """Let the function's next invocations run in new environments. Those at work finish first."""
+    def retire(self, function: str, made_before: float = float("inf")) -> None:
+        """Let the function's next invocations run in environments made since. Those at work finish first."""
         state = self._functions[function]
         if state.watch is not None and not state.definition.package.path.exists():
             state.watch.close()  # and watch it again when it is back
             state.watch, state.to_be_watched = None, True
-        for environment in self._alive:
-            if environment.function is state.definition:
+        for environment, made_at in self._alive.items():
+            if environment.function is state.definition and made_at <= made_before:
                 environment.retired = "code change"
         for environment in tuple(state.idle):
-            self._stop_later(environment, "code change")
+            if environment.retired is not None:
+                self._stop_later(environment, environment.retired)
 
-    async def _obtain(self, state: _Function) -> "Environment":
+    async def _obtain(self, state: _Function, invocation: Invocation) -> "Environment":
         """Return an environment once there may be one; an idle one of another function makes room."""
-        if self._room and self._starting < STARTS_AT_ONCE:
+        if self._room <= 0 and self._idle_since:
+            self._stop_later(next(iter(self._idle_since)), "room for another function")
+        needs_room = not invocation.caller_waits
+        if self._starting < STARTS_AT_ONCE and (self._room > 0 or not needs_room):
             self._room -= 1
             self._starting += 1
             return self._new_environment(state)
-        if not self._room and self._idle_since:
-            self._stop_later(next(iter(self._idle_since)), "room for another function")
-        waiter = _Waiter(state, asyncio.get_running_loop().create_future())
+        waiter = _Waiter(state, needs_room, asyncio.get_running_loop().create_future())
         self._waiting.append(waiter)
         try:
             environment = await waiter.turn
@@ -240,7 +247,7 @@ class Functions:
         environment = Environment(state.definition, self._around, self._start_slot())
         if self._watcher is not None and state.to_be_watched:
             asyncio.get_running_loop().call_later(WATCH_DELAY_SECONDS, self._watch_code, state)
-        self._alive.add(environment)
+        self._alive[environment] = asyncio.get_running_loop().time()
         return environment
 
     def _release(self, state: _Function, environment: "Environment") -> None:
@@ -252,7 +259,7 @@ class Functions:
         elif (waiter := self._next_for(state)) is not None:
             self._waiting.remove(waiter)
             waiter.turn.set_result(environment)
-        elif self._waiting and not self._room:
+        elif self._room < 0 or (self._waiting and self._room == 0):
             self._stop_later(environment, "room for another function")
         else:
             state.idle.append(environment)
@@ -261,7 +268,7 @@ class Functions:
 
     def _next_for(self, state: _Function) -> _Waiter | None:
         """Return who may have an environment of this function; without room, only the very first may."""
-        candidates = self._waiting if self._room else itertools.islice(self._waiting, 1)
+        candidates = self._waiting if self._room > 0 else itertools.islice(self._waiting, 1)
         return next((waiter for waiter in candidates if waiter.function is state), None)
 
     def _watch_code(self, state: _Function) -> None:
@@ -271,7 +278,7 @@ class Functions:
         definition = state.definition
         try:
             state.watch = CodeWatch(
-                self._watcher, definition.package, self._not_code, lambda: self.retire(definition.name)
+                self._watcher, definition.package, self._not_code, partial(self.retire, definition.name)
             )
         except OSError as error:
             text = f"changes of its code will not be noticed: {error}"
@@ -302,16 +309,20 @@ class Functions:
 
     def _let_start(self) -> None:
         """Let those who have waited longest make environments, as far as there is room."""
-        while self._waiting and self._room and self._starting < STARTS_AT_ONCE:
+        while self._starting < STARTS_AT_ONCE:
+            ready = (waiter for waiter in self._waiting if self._room > 0 or not waiter.needs_room)
+            if (waiter := next(ready, None)) is None:
+                return
+            self._waiting.remove(waiter)
             self._room -= 1
             self._starting += 1
-            self._waiting.popleft().turn.set_result(None)
+            waiter.turn.set_result(None)
 
     def _stop_later(self, environment: "Environment", reason: str) -> None:
         """Take an environment out of use now, and end it in a task of its own; then there is room again."""
         if self._idle_since.pop(environment, None) is not None:
             self._functions[environment.function.name].idle.remove(environment)
-        self._alive.discard(environment)
+        self._alive.pop(environment, None)
         task = asyncio.get_running_loop().create_task(self._stop(environment, reason))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
