@@ -9,7 +9,8 @@ from engine.value import dataclass
 class Invocation:
     """One attempt to run a function. `payload` is JSON; `client_context` is JSON text, decoded from base64.
 
-    `lineage` lists, oldest first, the functions whose invocations led to this one.
+    `lineage` lists, oldest first, the functions whose invocations led to this one. `caller_waits`: the
+    last of them is at work until this one has ended.
     """
 
     request_id: str
@@ -19,6 +20,7 @@ class Invocation:
     qualifier: str | None = None
     client_context: str | None = None
     lineage: tuple[str, ...] = ()
+    caller_waits: bool = False
 
 
 @dataclass(frozen=True, slots=True)

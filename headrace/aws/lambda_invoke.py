@@ -115,6 +115,7 @@ class LambdaWire:
             qualifier=target.qualifier,
             client_context=_client_context(headers.get("X-Amz-Client-Context")),
             lineage=lineage,
+            caller_waits=bool(lineage),
         )
         return await self._run(target, invocation, wants_log)
 

@@ -19,6 +19,7 @@ from engine.functions.definition import define
 from engine.functions.pool import Functions
 from engine.functions.settings import FunctionSettings
 from engine.watching import FolderWatcher
+from tests.end_to_end.headrace_process import HeadraceProcess, write_function
 from tests.fakes.real_functions import function, invoke, log_events, write_code
 from tests.fakes.waiting import until
 
@@ -349,3 +350,25 @@ async def test_a_log_that_cannot_be_written_stops_nothing(tmp_path: Path, clock:
         result = await invoke(functions)
     assert result.payload == b"1"
     assert len(notices) == 1
+
+
+def test_a_function_that_calls_another_one_and_waits_gets_its_answer_without_room(tmp_path: Path) -> None:
+    write_function(tmp_path, "callee", "def handler(event, context): return event['number'] + 1")
+    calling = """
+        import boto3, json
+        client = boto3.client("lambda")
+        def handler(event, context):
+            answer = client.invoke(FunctionName="callee", Payload=json.dumps({"number": 1}))
+            with open("answer", "wb") as file:
+                file.write(answer["Payload"].read())
+    """
+    write_function(tmp_path, "caller", textwrap.dedent(calling))
+    configuration = '[simulator]\nendpoint = "127.0.0.1:0"\nmax_environments = 1\n'
+    for name in ("caller", "callee"):
+        configuration += (
+            f'[functions.{name}]\nhandler = "handler.handler"\ncode = "functions/{name}"\ntimeout = 30\n'
+        )
+    (tmp_path / "headrace.toml").write_text(configuration)
+    with HeadraceProcess(tmp_path) as running:
+        assert running.invoke("caller", {}) == 200
+    assert (tmp_path / "functions/caller/answer").read_text() == "2"

@@ -206,6 +206,39 @@ async def test_an_idle_environment_of_another_function_makes_room(start: Start, 
     await asyncio.gather(*(invoke(functions, slowly(0.01), name=name) for name in ("fn", "other") * 3))
 
 
+@pytest.mark.parametrize("starts", [1, 8])
+async def test_who_is_waited_for_by_a_caller_needs_no_room(
+    start: Start, feed: Feed, monkeypatch: pytest.MonkeyPatch, starts: int
+) -> None:
+    monkeypatch.setattr(pool, "STARTS_AT_ONCE", starts)
+    functions = await start(COUNTING, COUNTING, max_environments=1)
+    calls: list[asyncio.Task[InvocationResult]] = []
+    alive = 0
+    most = 0
+
+    def call(fact: Fact) -> None:
+        nonlocal alive, most
+        alive += isinstance(fact, EnvironmentStarted)
+        alive -= isinstance(fact, EnvironmentStopped)
+        most = max(most, alive)
+        if isinstance(fact, InvocationStarted) and not calls:
+            # Those before it in the queue need room, which there will not be before the caller has ended.
+            waiting = [asyncio.create_task(invoke(functions)) for _ in range(2)]
+            calls.extend(
+                asyncio.create_task(invoke(functions, name="other", lineage=("fn",), caller_waits=True))
+                for _ in range(2)
+            )
+            calls.extend(waiting)
+
+    feed.tap(call)
+    caller = await invoke(functions, slowly(1.0))
+    assert [call.done() for call in calls] == [True, True, False, False]
+    assert most == 3
+    assert {(await call).environment for call in calls[2:]} == {caller.environment}
+    await asyncio.sleep(1)
+    assert functions.figures("fn")["environments"] + functions.figures("other")["environments"] == 1
+
+
 async def test_a_cancelled_wait_for_a_turn_gives_the_turn_on(start: Start) -> None:
     functions = await start(COUNTING, COUNTING, max_environments=1)
     running = asyncio.create_task(invoke(functions, slowly(0.2)))
