@@ -13,7 +13,7 @@ from dataclasses import replace
 from datetime import timedelta
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Protocol, Self
+from typing import Any, Literal, Protocol, Self
 
 from engine.clock import iso_seconds, running_clock
 from engine.feed import Fact, Feed, Notice, SimulatorReady
@@ -27,8 +27,8 @@ from engine.invocation.retry import RetryLimits
 from engine.invocation.settlement import EventInvokeConfig
 from engine.store.database import Store
 from engine.store.history import History
-from engine.store.state_folder import StateFolder
-from engine.watching import FolderWatcher, Hint
+from engine.store.state_folder import DATABASE, StateFolder
+from engine.watching import FolderWatcher, Hint, Listener
 from headrace import __version__
 from headrace.aws.listener import listen
 from headrace.config import Configuration, resolve
@@ -140,6 +140,7 @@ class Simulator:
                 for bucket in self._buckets.values():
                     await bucket.ready.wait()
                 self._watch_configuration()
+                self._watch_state()
             self.ready.set()
             self.feed.publish(SimulatorReady(self.clock.now(), self.listener.url))
             serving = group.create_task(self.serve(), name="endpoint")
@@ -163,15 +164,35 @@ class Simulator:
         path = self.configuration.path.resolve()
         known = _content(path)
 
-        def look(hints: Sequence[Hint]) -> None:
+        def look(_: Sequence[Hint]) -> None:
             nonlocal known
-            if any(Path(hint.path).name == path.name for hint in hints) and (now := _content(path)) != known:
+            if (now := _content(path)) != known:
                 known = now
-                text = "the configuration has changed: stop and start again to apply it"
-                self.feed.publish(Notice(self.clock.now(), "info", path.name, text))
+                self._notice("info", path, "the configuration has changed: stop and start again to apply it")
 
+        self._watch_beside(path, look)
+
+    def _watch_state(self) -> None:
+        """Say so when the state folder is removed: the database goes on, but nobody will find it again."""
+        path = self.configuration.state.resolve()
+        database = path / DATABASE
+        is_gone = False
+
+        def look(_: Sequence[Hint]) -> None:
+            nonlocal is_gone
+            if not is_gone and not database.exists():
+                is_gone = True
+                text = "was removed: nothing is kept any more; stop and start again for a new one"
+                self._notice("error", path, text)
+
+        self._watch_beside(path, look)
+
+    def _watch_beside(self, path: Path, look: Listener) -> None:
         with suppress(OSError):  # a convenience: without it everything else works
             self._watcher.watch(path.parent, look, recursive=False)
+
+    def _notice(self, level: Literal["info", "error"], path: Path, text: str) -> None:
+        self.feed.publish(Notice(self.clock.now(), level, path.name, text))
 
     async def serve(self) -> None:
         """Load what the first event will need, then answer on the endpoint until cancelled."""

@@ -116,6 +116,13 @@ def test_a_changed_configuration_is_noticed(shop: Path) -> None:
         assert "start again" in notice["text"]
 
 
+def test_a_removed_state_folder_is_noticed(shop: Path) -> None:
+    with HeadraceProcess(shop) as running:
+        shutil.rmtree(shop / ".headrace")
+        (notice,) = running.wait_for("Notice", place=".headrace")
+        assert "nothing is kept" in notice["text"]
+
+
 def test_status_history_and_logs_tell_what_happened(shop: Path) -> None:
     with HeadraceProcess(shop) as running:
         running.invoke("flaky", {"fail": "on purpose"})
