@@ -64,7 +64,8 @@ class Environment:
         """Run one invocation to its end, whatever that is. `root` is its trace id.
 
         Cancelled, it kills the runtime process; the environment can be used again unless it is `retired`.
-        Raises ServiceFailure when the machine has no room for another environment.
+        Raises ServiceFailure when the machine has no room for another environment, or when the code is not
+        there at the moment.
         """
         cold_start = self._fresh
         self._began = self._clock.stopwatch()
@@ -153,12 +154,22 @@ class Environment:
             signal = await self._runtime.next_signal(deadline)
         if not isinstance(signal, Ready):
             self._runtime.kill()
+            self._insist_on_code()
             fault = self._fault("", signal)
             init_ms = (self._clock.stopwatch() - watch) * 1000
             error_type = fault.error_type if fault.status == "error" else None
             now = self._clock.now()
             self._log.write(self._lines.init_report(now, init_ms, phase, fault.status or "error", error_type))
         return signal
+
+    def _insist_on_code(self) -> None:
+        """Raise ServiceFailure when the code is gone, perhaps for the moment in which it is replaced.
+
+        Lambda always has the code, so no error of the function would be true.
+        """
+        package = self.function.package
+        if not package.path.exists():
+            raise ServiceFailure(f"functions.{self.function.name}: code: {package.path} does not exist")
 
     def _start_process(self) -> None:
         function, folder = self.function, self._folder

@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import resource
+import zipfile
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -22,8 +23,10 @@ from engine.feed import (
     InvocationStarted,
 )
 from engine.functions import pool
+from engine.functions.definition import define
 from engine.functions.invocation import Invocation, InvocationResult, Throttled
 from engine.functions.pool import Functions
+from engine.functions.settings import FunctionSettings
 from tests.fakes.real_functions import function, invoke, write_code
 
 COUNTING = """
@@ -327,6 +330,38 @@ async def test_a_machine_without_room_is_a_service_failure(
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     assert (await invoke(functions)).function_error is None
+
+
+@pytest.mark.parametrize("warm", [False, True])
+async def test_code_that_is_gone_for_a_moment_is_no_error_of_the_function(
+    start: Start, tmp_path: Path, facts: list[Fact], warm: bool
+) -> None:
+    functions = await start("import os\ndef handler(event, context): return os._exit(1) if event else 1")
+    if warm:
+        assert (await invoke(functions, b'{"exit": true}')).error_type == "Runtime.ExitError"
+    facts.clear()
+    (tmp_path / "fn").rename(tmp_path / "elsewhere")
+    for _ in range(2):
+        with pytest.raises(ServiceFailure, match=rf"^functions\.fn: code: {tmp_path}/fn does not exist$"):
+            await invoke(functions)
+    assert not any(isinstance(fact, InvocationStarted) for fact in facts)
+    (tmp_path / "elsewhere").rename(tmp_path / "fn")
+    assert (await invoke(functions)).payload == b"1"
+
+
+async def test_a_zip_that_is_gone_for_a_moment_is_no_error_of_the_function(
+    tmp_path: Path, clock: Clock, feed: Feed
+) -> None:
+    package = tmp_path / "code.zip"
+    with zipfile.ZipFile(package, "w") as archive:
+        archive.writestr("app.py", "def handler(event, context): return 1")
+    definition = define("fn", FunctionSettings(handler="app.handler", code=package), tmp_path)
+    async with Functions([definition], clock=clock, feed=feed) as functions:
+        package.rename(tmp_path / "elsewhere")
+        with pytest.raises(ServiceFailure, match=r"code\.zip does not exist"):
+            await invoke(functions)
+        (tmp_path / "elsewhere").rename(package)
+        assert (await invoke(functions)).payload == b"1"
 
 
 async def test_idle_environments_are_reclaimed_after_their_time(
