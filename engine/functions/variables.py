@@ -9,10 +9,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from engine.functions.definition import FunctionDefinition
+from engine.functions.settings import PROVIDED_RUNTIMES
 
 ACCESS_KEY_ID = "LKIAQAAAAAAAHEADRACE"
 SECRET_ACCESS_KEY = "headrace"  # noqa: S105 - made up
 SESSION_TOKEN = "headrace"  # noqa: S105 - made up
+XRAY_HOST, XRAY_PORT = "127.0.0.1", "2000"  # whatever an X-Ray SDK sends there stays on this machine
 
 
 def runtime_variables(
@@ -41,6 +43,9 @@ def runtime_variables(
         "PWD": str(folder),
         "SHLVL": "0",
         "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR",
+        "AWS_XRAY_DAEMON_ADDRESS": f"{XRAY_HOST}:{XRAY_PORT}",
+        "_AWS_XRAY_DAEMON_ADDRESS": XRAY_HOST,
+        "_AWS_XRAY_DAEMON_PORT": XRAY_PORT,
         "AWS_CONFIG_FILE": os.devnull,
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         "AWS_EC2_METADATA_DISABLED": "true",
@@ -67,7 +72,7 @@ def runtime_variables(
         "LAMBDA_RUNTIME_DIR": str(Path(__file__).parent),
         "TMPDIR": str(temporary),
     }
-    if function.runtime is not None:
+    if function.runtime is not None and function.runtime not in PROVIDED_RUNTIMES:
         variables["AWS_EXECUTION_ENV"] = f"AWS_Lambda_{function.runtime}"
     if function.log_format == "JSON":
         variables["AWS_LAMBDA_LOG_FORMAT"] = "JSON"
