@@ -22,8 +22,8 @@ from engine.functions.faults import Fault
 from engine.functions.invocation import Invocation, InvocationResult
 from engine.functions.log_lines import JsonLines, Phase, Report, TextLines
 from engine.functions.logs import LogStream
+from engine.functions.memory_meter import MemoryMeter
 from engine.functions.package import is_executable
-from engine.functions.process_tree import MEGABYTE, ProcessTree
 from engine.functions.runtime import Exited, NotStarted, OutOfMemory, Runtime, Signal, TimedOut
 from engine.functions.runtime_api import Answered, Failed, Ready
 from engine.functions.surroundings import LOOK_AFTER_SECONDS, Surroundings
@@ -56,9 +56,7 @@ class Environment:
         self._folder: Path | None = None
         self._fresh = True
         self._began = float("inf")
-        self._tree: ProcessTree | None = None
-        self._memory_mb = 0
-        self._memory_taken_at = float("-inf")
+        self._memory = MemoryMeter(surroundings.clock, function.memory_mb, self._takes_too_much)
 
     async def invoke(self, invocation: Invocation, root: str) -> InvocationResult:
         """Run one invocation to its end, whatever that is. `root` is its trace id.
@@ -98,22 +96,13 @@ class Environment:
     def look_after(self) -> None:
         """Do what a long invocation needs from time to time, `LOOK_AFTER_SECONDS` apart."""
         self._log.flush()
-        if self._clock.stopwatch() - self._began > LOOK_AFTER_SECONDS:
-            self._check_memory()
-
-    def _check_memory(self) -> None:
-        """Measure the process tree that is at work; end it when it takes more than the function's memory."""
         pid = self._runtime.pid
-        if pid is None:
-            return
-        if self._tree is None or self._tree.pid != pid:
-            self._tree = ProcessTree(pid)
-        limit = self.function.memory_mb * MEGABYTE
-        taken = self._tree.memory_bytes(limit)
-        self._memory_taken_at = self._clock.stopwatch()
-        if taken > limit and self._runtime.awaited:
+        if pid is not None and self._clock.stopwatch() - self._began > LOOK_AFTER_SECONDS:
+            self._memory.measure(pid)
+
+    def _takes_too_much(self, pid: int) -> None:
+        if pid == self._runtime.pid and self._runtime.awaited:
             self._runtime.signal(OutOfMemory())
-        self._memory_mb = max(self._memory_mb, min(round(taken / MEGABYTE), self.function.memory_mb))
 
     async def _first_init(self) -> float | None:
         """Initialise a new environment; return how many milliseconds it took, None when it failed."""
@@ -217,8 +206,11 @@ class Environment:
         fault = None if isinstance(signal, Answered) else self._fault(invocation.request_id, signal)
         if fault is not None and fault.status is not None:
             self._runtime.kill()
-        elif self._clock.stopwatch() - self._memory_taken_at > MEMORY_AGE_SECONDS:
-            self._check_memory()
+        elif (pid := self._runtime.pid) is not None and (
+            self._clock.stopwatch() - self._memory.measured_at > MEMORY_AGE_SECONDS
+        ):
+            self._memory.measure(pid)
+            await self._memory.settled()
         payload = signal.payload if isinstance(signal, Answered) else b"" if fault is None else fault.payload
         return self._conclude(invocation, payload, fault, started, duration_ms, init_ms)
 
@@ -278,7 +270,7 @@ class Environment:
             invocation.request_id,
             duration_ms,
             self.function.memory_mb,
-            self._memory_mb,
+            self._memory.used_mb,
             init_ms,
             None if fault is None else fault.status,
             fault.error_type if fault is not None and fault.status == "error" else None,
@@ -292,7 +284,7 @@ class Environment:
             log_tail=self._log.tail(),
             duration_ms=duration_ms,
             billed_ms=report.billed_ms,
-            memory_used_mb=self._memory_mb,
+            memory_used_mb=self._memory.used_mb,
             init_ms=init_ms,
             environment=self.name,
         )
