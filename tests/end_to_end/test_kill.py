@@ -82,6 +82,23 @@ def test_every_file_and_every_accepted_event_survives_30_kills(tmp_path: Path) -
         wait_until(lambda: promised <= delivered(log), f"all {len(promised)} are delivered")
 
 
+def test_a_file_dropped_after_the_first_ready_survives_a_kill(tmp_path: Path) -> None:
+    log = tmp_path / "delivered"
+    write_function(tmp_path, "keep", APPENDING_HANDLER)
+    (tmp_path / "headrace.toml").write_text(CONFIGURATION.format(delivered=log))
+    (tmp_path / "inbox").mkdir()
+    for number in range(3000):
+        (tmp_path / "inbox" / f"old-{number}.txt").write_text("was there before")
+    with HeadraceProcess(tmp_path) as running:
+        for number in range(5):
+            (tmp_path / "inbox" / f"new-{number}.txt").write_text("new")
+        running.kill()
+    expected = {f"new-{number}.txt" for number in range(5)}
+    with HeadraceProcess(tmp_path):
+        wait_until(lambda: expected <= delivered(log), "the new files are delivered")
+    assert delivered(log) == expected
+
+
 def test_no_function_process_outlives_a_killed_simulator(tmp_path: Path) -> None:
     pid_file = tmp_path / "pid"
     source = "import os, time\ndef handler(event, context):\n"

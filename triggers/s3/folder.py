@@ -119,11 +119,12 @@ class BucketFolder:
         await asyncio.to_thread(files.remove_uploads, self._folder)
         emit = self._rules.emit_existing if is_new else self._rules.emit_changes_while_stopped
         found = await self._scan("", silent=not emit, finished=is_new and not emit)
-        if is_new and not emit and found:
-            self._existing = found
-        elif is_new:
-            await self._journal.mark_seen(self._folder)
         self._next_scan = self._clock.now() + SHORTEST_SCAN_INTERVAL
+        if is_new and not emit and found:
+            self._existing = found  # it is ready once these are known, see _count_as_looked_at
+            return
+        if is_new:
+            await self._journal.mark_seen(self._folder)
         self.ready.set()
 
     async def _work(self, large_files: asyncio.TaskGroup) -> None:
@@ -152,6 +153,7 @@ class BucketFolder:
                 await self._journal.mark_seen(self._folder)
             except StoreError:
                 return  # asked again with the next batch
+            self.ready.set()
         self._existing = remaining
 
     async def _rest(self) -> None:
