@@ -23,6 +23,24 @@ MOST_OBJECT_BYTES = 5 * 1024**3
 META_PREFIX = "x-amz-meta-"
 KEPT_HEADERS = ("cache-control", "content-disposition", "content-language", "expires")
 
+TRANSFER_HEADERS = frozenset(
+    {
+        "x-amz-content-sha256",
+        "x-amz-date",
+        "x-amz-decoded-content-length",
+        "x-amz-request-payer",
+        "x-amz-sdk-checksum-algorithm",
+        "x-amz-security-token",
+        "x-amz-trailer",
+        "x-amz-user-agent",
+    }
+)
+DEFAULT_VALUES = {  # what an object has without asking for it
+    "x-amz-acl": ("private", "bucket-owner-full-control"),
+    "x-amz-storage-class": ("STANDARD",),
+    "x-amz-server-side-encryption": ("AES256",),
+}
+
 
 async def receive(
     bucket: Bucket, key: str, request: web.BaseRequest, lineage: tuple[str, ...]
@@ -158,12 +176,24 @@ def _headers_to_keep(request: web.BaseRequest) -> dict[str, str]:
             Size=str(size),
             MaxSizeAllowed=str(MOST_METADATA_BYTES),
         )
+    for name, value in given.items():
+        if name.startswith("x-amz-") and not _is_simulated(name, value):
+            raise S3Error(
+                "NotImplemented", f"{name}: {value} is not simulated with PutObject", 501, Header=name
+            )
     kept = {name: given[name] for name in KEPT_HEADERS if name in given}
     encodings = [each.strip() for each in given.get("content-encoding", "").split(",")]
     kept["content-encoding"] = ",".join(each for each in encodings if each != "aws-chunked")
     if not kept["content-encoding"]:
         del kept["content-encoding"]
     return kept | metadata
+
+
+def _is_simulated(name: str, value: str) -> bool:
+    """Say whether a header is one of the transfer's own, or asks for what every object has anyway."""
+    if name in DEFAULT_VALUES:
+        return value in DEFAULT_VALUES[name]
+    return name in TRANSFER_HEADERS or name.startswith((META_PREFIX, "x-amz-checksum-"))
 
 
 def _incomplete_body() -> S3Error:

@@ -373,3 +373,24 @@ async def test_symbolic_links_out_of_the_folder_do_not_exist(served: Served, tmp
         refused = await served.refused("put_object", Bucket="inbox", Key=key, Body=b"x")
         assert refused == ("InvalidArgument", 400)
     assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "header"),
+    [
+        pytest.param({"Tagging": "a=b"}, "x-amz-tagging", id="tags"),
+        pytest.param({"StorageClass": "GLACIER"}, "x-amz-storage-class", id="another storage class"),
+        pytest.param({"ACL": "public-read"}, "x-amz-acl", id="a public object"),
+    ],
+)
+async def test_what_an_upload_asks_for_and_is_not_simulated_is_refused_by_name(
+    served: Served, options: dict[str, str], header: str
+) -> None:
+    with pytest.raises(ClientError, match=header):
+        await served.call("put_object", Bucket="inbox", Key="k", Body=b"", **options)
+    assert not (served.folder / "k").exists()
+
+
+async def test_what_every_object_has_may_be_asked_for(served: Served) -> None:
+    await served.call("put_object", Bucket="inbox", Key="k", Body=b"", ACL="private", StorageClass="STANDARD")
+    assert (served.folder / "k").exists()
