@@ -22,7 +22,9 @@ from engine.store.database import Store
 from engine.watching import FolderWatcher
 from tests.fakes.accepted_events import AcceptedEvents
 from tests.fakes.waiting import until
+from triggers.s3 import objects
 from triggers.s3.bucket import Bucket
+from triggers.s3.objects import OpenedBucket
 from triggers.s3.settings import BucketSettings
 
 PUT, COPY, DELETE = "ObjectCreated:Put", "ObjectCreated:Copy", "ObjectRemoved:Delete"
@@ -59,6 +61,12 @@ class Folders:
             await bucket.ready.wait()
             yield bucket
             running.cancel()
+
+    async def opened(self) -> OpenedBucket:
+        """Return what the store knows of the bucket."""
+        return await self._store.read(
+            lambda connection: objects.open_bucket(connection, "inbox", str(self.inbox))
+        )
 
     async def expect(self, *names_and_keys: tuple[str, str]) -> None:
         """Wait for these events, in any order between keys, and see that no other comes."""
@@ -281,6 +289,70 @@ async def test_files_that_are_there_at_first_sight(
         entry = await bucket.find("old")
     assert entry is not None
     assert entry.etag == "149603e6c03516362a8da23f624db945"
+
+
+MANY = 1500
+
+
+@pytest.mark.parametrize("restarted", [{}, {"changes_while_stopped": "ignore"}], ids=["emit", "ignore"])
+async def test_what_is_new_is_settled_at_first_sight_even_when_that_is_cut_short(
+    folders: Folders, restarted: dict[str, str]
+) -> None:
+    folders.inbox.mkdir()
+    for number in range(MANY):
+        (folders.inbox / f"old-{number}").write_text("old")
+    async with folders.bucket():
+        pass  # stopped as soon as it is ready
+    for number in range(5):
+        (folders.inbox / f"new-{number}").write_text("new")
+    (folders.inbox / "old-0").write_text("changed")
+    (folders.inbox / "old-1").unlink()
+
+    new = [(PUT, f"new-{number}") for number in range(5)]
+    async with folders.bucket(**restarted) as bucket:
+        await folders.expect(*([] if restarted else [*new, (PUT, "old-0"), (DELETE, "old-1")]))
+        unread = (await folders.opened()).unread
+        entry = await bucket.find("old-2")
+    assert unread == ()
+    assert entry is not None
+    assert entry.etag == "149603e6c03516362a8da23f624db945"
+
+
+async def test_what_changes_before_a_file_of_the_first_sight_is_read_is_an_event(folders: Folders) -> None:
+    folders.inbox.mkdir()
+    for number in range(MANY):
+        (folders.inbox / f"old-{number}").write_text("old")
+    async with folders.bucket():
+        (folders.inbox / "old-7").write_text("changed")
+        (folders.inbox / "old-8").unlink()
+        (folders.inbox / "old-9").rename(folders.inbox / "moved")
+
+        await folders.expect((PUT, "old-7"), (DELETE, "old-8"), (COPY, "moved"), (DELETE, "old-9"))
+
+
+async def test_files_of_the_first_sight_are_objects_at_once(folders: Folders) -> None:
+    folders.inbox.mkdir()
+    for number in range(MANY):
+        (folders.inbox / f"old-{number}").write_text("old")
+    async with folders.bucket() as bucket:
+        page = await bucket.list(prefix="", delimiter="", start_after="", limit=MANY)
+        opened = await bucket.open("old-7")
+        assert opened is not None
+        opened.file.close()
+
+    assert len(page.entries) == MANY
+    assert {entry.etag for entry in page.entries} == {opened.etag} == {"149603e6c03516362a8da23f624db945"}
+
+
+async def test_a_file_of_the_first_sight_can_be_deleted_before_it_is_read(folders: Folders) -> None:
+    folders.inbox.mkdir()
+    for number in range(MANY):
+        (folders.inbox / f"old-{number}").write_text("old")
+    async with folders.bucket() as bucket:
+        await bucket.delete("old-7")
+
+        await folders.expect((DELETE, "old-7"))
+    assert not (folders.inbox / "old-7").exists()
 
 
 async def test_an_object_is_put_when_its_marker_is_there(folders: Folders) -> None:

@@ -5,6 +5,7 @@ import hashlib
 import os
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import BinaryIO
@@ -105,24 +106,30 @@ class Bucket:
 
     async def find(self, key: str) -> ObjectEntry | None:
         """Return the index entry of an object, None when there is none."""
-        if problem_of_key(key) is not None:
-            return None
-        found = await self._store.read(lambda connection: objects.find(connection, self.name, [key]))
-        return found.get(key)
+        entry = await self._indexed(key)
+        if entry is None or entry.is_read:
+            return entry
+        return await asyncio.to_thread(_with_etag, self.folder, entry)
 
     async def open(self, key: str) -> OpenObject | None:
         """Open an object for reading, None when there is none.
 
         A file that was changed a moment ago and is not settled yet is read as it is, with its own MD5.
         """
-        entry = await self.find(key)
+        entry = await self._indexed(key)
         if entry is None:
             return None
         return await asyncio.to_thread(_open, self.folder, entry)
 
+    async def _indexed(self, key: str) -> ObjectEntry | None:
+        if problem_of_key(key) is not None:
+            return None
+        found = await self._store.read(lambda connection: objects.find(connection, self.name, [key]))
+        return found.get(key)
+
     async def list(self, *, prefix: str, delimiter: str, start_after: str, limit: int) -> ObjectPage:
         """Return up to `limit` keys and common prefixes after `start_after`, in key order."""
-        return await self._store.read(
+        page = await self._store.read(
             lambda connection: objects.page(
                 connection,
                 self.name,
@@ -132,6 +139,9 @@ class Bucket:
                 limit=limit,
             )
         )
+        if all(entry.is_read for entry in page.entries):
+            return page
+        return await asyncio.to_thread(_with_etags, self.folder, page)
 
     def begin_upload(self, key: str) -> "Upload":
         """Return a place for the bytes of a new object. Raises KeyRefused."""
@@ -184,7 +194,7 @@ class Bucket:
         if problem_of_key(key) is not None:
             return
         async with self._locks.hold(key):
-            if await self.find(key) is not None:
+            if await self._indexed(key) is not None:
                 await asyncio.to_thread(_unlink, self.folder, key)
             await self._journal.record([Gone(key)], lineage)
 
@@ -264,12 +274,26 @@ def _open(folder: Path, entry: ObjectEntry) -> OpenObject | None:
     except OSError:
         return None
     found = files.state_of(os.fstat(file.fileno()))
-    if found == entry.state:
+    if entry.is_read and found == entry.state:
         return OpenObject(entry, file, entry.size, entry.etag)
     digest = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False))
     size = file.tell()
     file.seek(0)
     return OpenObject(entry, file, size, digest.hexdigest())
+
+
+def _with_etag(folder: Path, entry: ObjectEntry) -> ObjectEntry | None:
+    """Return an entry of the first sight as it will be once its file is read; None when that has gone."""
+    opened = _open(folder, entry)
+    if opened is None:
+        return None
+    opened.file.close()
+    return replace(entry, etag=opened.etag, size=opened.size)
+
+
+def _with_etags(folder: Path, page: ObjectPage) -> ObjectPage:
+    completed = [entry if entry.is_read else _with_etag(folder, entry) for entry in page.entries]
+    return replace(page, entries=tuple(entry for entry in completed if entry is not None))
 
 
 def _unlink(folder: Path, key: str) -> None:

@@ -6,7 +6,7 @@ that a burst of small files costs a few hops to a thread and a few transactions.
 """
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -18,9 +18,11 @@ from engine.value import dataclass
 from engine.watching import FolderWatcher, Hint, Watch
 from triggers.s3 import files, objects
 from triggers.s3.candidates import Candidates
+from triggers.s3.files import Scanned
 from triggers.s3.journal import Journal
 from triggers.s3.key_locks import KeyLocks
 from triggers.s3.keys import KeyRules, key_of, problem_of_key
+from triggers.s3.settle import FileState
 from triggers.s3.settler import Settler
 
 BATCH_KEYS = 256
@@ -90,7 +92,6 @@ class BucketFolder:
         self._next_beat = clock.now()
         self._next_scan = clock.now()
         self._scans: dict[str, bool] = {}  # prefixes to scan, and whether they were moved in whole
-        self._existing: set[str] = set()  # keys to look at before the bucket counts as seen
         self._refused: set[str] = set()
         locks.on_release = self._awake.set
 
@@ -115,17 +116,31 @@ class BucketFolder:
             raise ConfigurationError(
                 [f"{self._place}.folder: {self._folder} cannot be watched: {error.strerror or error}"]
             ) from error
-        is_new = await self._journal.open(self._folder)
+        opened = await self._journal.open(self._folder)
         await asyncio.to_thread(files.remove_uploads, self._folder)
-        emit = self._rules.emit_existing if is_new else self._rules.emit_changes_while_stopped
-        found = await self._scan("", silent=not emit, finished=is_new and not emit)
+        unread = await self._first_sight() if opened.is_new else opened.unread
+        emit = self._rules.emit_existing if opened.is_new else self._rules.emit_changes_while_stopped
+        if emit or not opened.is_new:
+            await self._scan("", silent=not emit)
+        for key in unread:
+            if key not in self._candidates:
+                self._candidates.note(key, finished=True)
         self._next_scan = self._clock.now() + SHORTEST_SCAN_INTERVAL
-        if is_new and not emit and found:
-            self._existing = found  # it is ready once these are known, see _count_as_looked_at
-            return
-        if is_new:
-            await self._journal.mark_seen(self._folder)
         self.ready.set()
+
+    async def _first_sight(self) -> Collection[str]:
+        """Settle, before anything else happens, which files were there already; return their keys."""
+        existing: dict[str, FileState] = {}
+        if not self._rules.emit_existing:
+            scanned = await asyncio.to_thread(files.scan, self._folder, "", self._rules.keys)
+            self._refuse_all(scanned)
+            existing = {
+                key: state
+                for key, state in scanned.states.items()
+                if self._rules.keys.is_complete(key, scanned.states)
+            }
+        await self._journal.mark_seen(self._folder, existing)
+        return existing.keys()
 
     async def _work(self, large_files: asyncio.TaskGroup) -> None:
         """Do what is due now."""
@@ -142,19 +157,6 @@ class BucketFolder:
             return
         self._awake.set()  # there may be more
         await self._settler.settle(batch, large_files)
-        if self._existing:
-            await self._count_as_looked_at(batch)
-
-    async def _count_as_looked_at(self, keys: Iterable[str]) -> None:
-        """Once all files of the first sight are known, what comes is new, even after a restart."""
-        remaining = self._existing.difference(keys)
-        if not remaining:
-            try:
-                await self._journal.mark_seen(self._folder)
-            except StoreError:
-                return  # asked again with the next batch
-            self.ready.set()
-        self._existing = remaining
 
     async def _rest(self) -> None:
         until = self._next_beat
@@ -214,8 +216,8 @@ class BucketFolder:
             if prefix and ("" not in scans or finished):
                 await self._scan(prefix, finished=finished)
 
-    async def _scan(self, prefix: str, *, finished: bool = False, silent: bool = False) -> set[str]:
-        """Compare the folder below `prefix` with the index; note and return the keys that differ."""
+    async def _scan(self, prefix: str, *, finished: bool = False, silent: bool = False) -> None:
+        """Compare the folder below `prefix` with the index; note the keys that differ."""
         rules = self._rules.keys
         scanned = await asyncio.to_thread(files.scan, self._folder, prefix, rules)
         try:
@@ -224,11 +226,10 @@ class BucketFolder:
             )
         except StoreError:
             self._scans[prefix] = self._scans.get(prefix, False) or finished
-            return set()
+            return
         if not prefix:
             self.exempt.update(key for key in indexed if rules.ignores(key))
-        for key, problem in scanned.refused.items():
-            self._refuse(key, problem)
+        self._refuse_all(scanned)
         differing = {
             key
             for key, state in scanned.states.items()
@@ -239,7 +240,6 @@ class BucketFolder:
             if key in self._candidates and not finished:
                 continue  # it is being looked after already, perhaps silently
             self._candidates.note(key, finished=finished and key in scanned.states, silent=silent)
-        return differing
 
     def _beat(self, now: datetime) -> None:
         """See whether the folder is still the one that is watched."""
@@ -278,6 +278,10 @@ class BucketFolder:
         if self._watch is not None:
             self._watch.close()
             self._watch = None
+
+    def _refuse_all(self, scanned: Scanned) -> None:
+        for key, problem in scanned.refused.items():
+            self._refuse(key, problem)
 
     def _refuse(self, key: str, problem: str) -> None:
         if key not in self._refused:

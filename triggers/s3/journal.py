@@ -1,7 +1,7 @@
 """Writes what happened to a bucket's objects: the index and the events, in one transaction."""
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from engine.value import dataclass
 from triggers.s3 import objects
 from triggers.s3.event import EventVersion, ObjectChange, build_event
 from triggers.s3.notification import Notification, stopped_by_recursion
-from triggers.s3.objects import ObjectEntry
+from triggers.s3.objects import ObjectEntry, OpenedBucket
 from triggers.s3.settle import FileState
 
 
@@ -68,19 +68,33 @@ class Journal:
         self._loops_allowed = loops_allowed
         self._last_sequencer = 0
 
-    async def open(self, folder: Path) -> bool:
-        """Read where the bucket left off; return whether it has never been seen in this folder."""
+    async def open(self, folder: Path) -> OpenedBucket:
+        """Read where the bucket left off."""
         opened = await self._store.write(
             lambda connection: objects.open_bucket(connection, self.bucket, str(folder))
         )
         self._last_sequencer = opened.last_sequencer
-        return opened.is_new
+        return opened
 
-    async def mark_seen(self, folder: Path) -> None:
-        """Remember that what is found in the folder from now on is new."""
-        await self._store.write(
-            lambda connection: objects.mark_seen(connection, self.bucket, str(folder), self._last_sequencer)
-        )
+    async def mark_seen(self, folder: Path, existing: Mapping[str, FileState]) -> None:
+        """Remember that what is found in the folder from now on is new, apart from the `existing` files.
+
+        They are objects at once; `record` completes them when they have been read.
+        """
+        now = self._clock.now()
+        sequencer = self._next_sequencer(now)
+        modified = to_millis(now)
+
+        def operation(connection: sqlite3.Connection) -> None:
+            entries = (
+                ObjectEntry(
+                    key, objects.NOT_READ, state.size, state.mtime_ns, state.inode, sequencer, modified
+                )
+                for key, state in existing.items()
+            )
+            objects.mark_seen(connection, self.bucket, str(folder), entries, sequencer)
+
+        await self._store.write(operation)
 
     async def record(
         self, changes: Sequence[Stored | Gone], lineage: tuple[str, ...] = ()

@@ -7,7 +7,7 @@ segment, NUL) is no key here. Source: S3 user guide, "Naming objects": at most 1
 import fnmatch
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from pathlib import Path
 
 LONGEST_KEY_BYTES = 1024
@@ -48,6 +48,13 @@ class KeyRules:
     def marker_of(self, key: str) -> str | None:
         """Return the marker that must lie beside an object; None when the bucket asks for none."""
         return key + self.complete_marker if self.complete_marker else None
+
+    def is_complete(self, key: str, present: Container[str]) -> bool:
+        """Say whether a file counts as complete beside the keys that are `present`; a marker is no object."""
+        if self.object_of_marker(key) is not None:
+            return False
+        marker = self.marker_of(key)
+        return marker is None or marker in present
 
 
 def problem_of_key(key: str) -> str | None:

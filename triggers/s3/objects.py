@@ -5,13 +5,14 @@ UTF-8 bytes, as S3 lists them.
 """
 
 import sqlite3
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 import orjson
 
 from engine.value import dataclass
 from triggers.s3.settle import FileState
 
+NOT_READ = ""  # the ETag of a file that was there at first sight and whose content is not known yet
 _COLUMNS = "key, etag, size, mtime_ns, inode, sequencer, modified, content_type, metadata"
 _PAGE_ROWS = 1000
 
@@ -38,6 +39,11 @@ class ObjectEntry:
         """The state of the file when it was put."""
         return FileState(self.size, self.mtime_ns, self.inode)
 
+    @property
+    def is_read(self) -> bool:
+        """Say whether the ETag is known."""
+        return self.etag != NOT_READ
+
     def headers(self) -> dict[str, str]:
         """Return the headers that were given with the object, names in lower case."""
         return {} if self.metadata is None else orjson.loads(self.metadata)
@@ -45,10 +51,11 @@ class ObjectEntry:
 
 @dataclass(frozen=True, slots=True)
 class OpenedBucket:
-    """What the store knows of a bucket at start."""
+    """What the store knows of a bucket at start; `unread` are its keys without an ETag."""
 
     is_new: bool
     last_sequencer: int
+    unread: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,20 +73,30 @@ def open_bucket(connection: sqlite3.Connection, bucket: str, folder: str) -> Ope
         "SELECT folder, last_sequencer FROM s3_bucket WHERE name = ?", (bucket,)
     ).fetchone()
     if row is not None and row[0] == folder:
-        return OpenedBucket(is_new=False, last_sequencer=row[1])
+        unread = connection.execute(
+            "SELECT key FROM s3_object WHERE bucket = ? AND etag = ?", (bucket, NOT_READ)
+        )
+        return OpenedBucket(False, row[1], tuple(key for (key,) in unread))
     last_sequencer = 0 if row is None else row[1]
     connection.execute("DELETE FROM s3_object WHERE bucket = ?", (bucket,))
     return OpenedBucket(is_new=True, last_sequencer=last_sequencer)
 
 
-def mark_seen(connection: sqlite3.Connection, bucket: str, folder: str, last_sequencer: int) -> None:
-    """Enter the bucket as seen: what is found from now on is new."""
+def mark_seen(
+    connection: sqlite3.Connection,
+    bucket: str,
+    folder: str,
+    existing: Iterable[ObjectEntry],
+    last_sequencer: int,
+) -> None:
+    """Enter the bucket as seen, with the objects it begins with: what is found from now on is new."""
     connection.execute(
         "INSERT INTO s3_bucket (name, folder, last_sequencer) VALUES (?, ?, ?) "
         "ON CONFLICT (name) DO UPDATE SET folder = excluded.folder, "
         "last_sequencer = max(last_sequencer, excluded.last_sequencer)",
         (bucket, folder, last_sequencer),
     )
+    _store(connection, bucket, existing)
 
 
 def find(connection: sqlite3.Connection, bucket: str, keys: Collection[str]) -> dict[str, ObjectEntry]:
@@ -119,9 +136,20 @@ def apply(
     last_sequencer: int,
 ) -> None:
     """Bring the index up to date and remember how far the sequencer got."""
+    _store(connection, bucket, stored)
+    connection.executemany(
+        "DELETE FROM s3_object WHERE bucket = ? AND key = ?", [(bucket, key) for key in removed]
+    )
+    connection.execute(
+        "UPDATE s3_bucket SET last_sequencer = max(last_sequencer, ?) WHERE name = ?",
+        (last_sequencer, bucket),
+    )
+
+
+def _store(connection: sqlite3.Connection, bucket: str, entries: Iterable[ObjectEntry]) -> None:
     connection.executemany(
         f"INSERT OR REPLACE INTO s3_object (bucket, {_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
-        [
+        (
             (
                 bucket,
                 entry.key,
@@ -134,15 +162,8 @@ def apply(
                 entry.content_type,
                 entry.metadata,
             )
-            for entry in stored
-        ],
-    )
-    connection.executemany(
-        "DELETE FROM s3_object WHERE bucket = ? AND key = ?", [(bucket, key) for key in removed]
-    )
-    connection.execute(
-        "UPDATE s3_bucket SET last_sequencer = max(last_sequencer, ?) WHERE name = ?",
-        (last_sequencer, bucket),
+            for entry in entries
+        ),
     )
 
 

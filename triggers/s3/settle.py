@@ -70,12 +70,14 @@ def next_step(
     settle_time: timedelta,
     *,
     racy: bool = False,
+    unread: bool = False,
 ) -> Step:
     """Decide what a candidate in `state` (None: no such file), known to the index as `indexed`, comes to.
 
     `racy` means that the file was read so soon after it was written that a later write may have left the same
-    time stamp. A missing file is given one settle time to come back: an atomic save can look like delete and
-    create. So is a changed one, unless its writer is known to be done.
+    time stamp; `unread`, that the index knows the file's state and not yet its content. A missing file is
+    given one settle time to come back: an atomic save can look like delete and create. So is a changed one,
+    unless its writer is known to be done.
     """
     since = now if candidate.seen_at is None or candidate.seen != state else candidate.seen_at
     if state is None:
@@ -83,7 +85,7 @@ def next_step(
             return Nothing()
         return Removed() if now - since >= settle_time else Wait(since + settle_time, since)
     touched = _only_touched(candidate, state, indexed)
-    if state == indexed:
+    if state == indexed and not unread:
         if not (racy and (candidate.written or candidate.finished)):
             return Nothing()
         touched = True

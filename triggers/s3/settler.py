@@ -135,6 +135,7 @@ class Settler:
                 now,
                 self._settle_time,
                 racy=key in self._racy,
+                unread=before is not None and not before.is_read,
             )
             match step:
                 case Wait():
@@ -190,7 +191,7 @@ class Settler:
             and origin.state == state
             and files.look(self._folder, [origin.key]).get(origin.key) != state
         )
-        known_etag = origin.etag if moved and origin is not None else None
+        known_etag = origin.etag if moved and origin is not None and origin.is_read else None
         return ReadResult(files.read(path_of(self._folder, reading.key), state, known_etag), moved)
 
     async def _settle_large(self, reading: Reading) -> None:
@@ -250,7 +251,13 @@ def _change(reading: Reading, content: Content, moved: bool) -> Stored | None:
         if before.state == content.state:
             return None
         return Stored(reading.key, content.etag, content.state, None, before.content_type, before.metadata)
-    if reading.candidate.silent:
+    was_there_at_first_sight = (
+        before is not None
+        and not before.is_read
+        and before.state == content.state
+        and not reading.candidate.written
+    )
+    if reading.candidate.silent or was_there_at_first_sight:
         return Stored(reading.key, content.etag, content.state, None)
     if moved and reading.origin is not None:
         origin = reading.origin

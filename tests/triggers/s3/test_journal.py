@@ -76,7 +76,7 @@ async def test_sequencers_grow_at_one_moment_and_over_a_restart(
     for _ in range(2):
         restarted = journal(clock, store, feed, accepted)
         await restarted.open(Path("/inbox"))
-        await restarted.mark_seen(Path("/inbox"))
+        await restarted.mark_seen(Path("/inbox"), {})
         await restarted.record([Stored("k", "1", STATE), Gone("k")])
 
     sequencers = [record["s3"]["object"]["sequencer"] for record in accepted.records()]

@@ -65,3 +65,8 @@ def test_a_file_is_put_when_it_is_settled_and_removed_when_it_stays_away(
 def test_a_write_within_the_same_time_stamp_is_found_by_its_content() -> None:
     candidate = Candidate(written=True, finished=True)
     assert next_step(candidate, OLD, OLD, NOW, SETTLE, racy=True) == Put(if_different=True)
+
+
+def test_a_file_of_the_first_sight_is_read_although_the_index_has_its_state() -> None:
+    step = next_step(Candidate(finished=True), OLD, OLD, NOW, SETTLE, unread=True)
+    assert step == Put(if_different=True)
