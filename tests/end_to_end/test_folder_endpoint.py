@@ -16,6 +16,7 @@ from botocore.exceptions import ClientError
 
 from engine.arn import Account
 from engine.clock import Clock
+from engine.errors import StoreFull
 from engine.feed import Fact, Feed, RecursionStopped
 from engine.store.database import Store
 from engine.watching import FolderWatcher
@@ -359,6 +360,30 @@ async def test_a_hidden_name_that_is_put_is_an_object(served: Served) -> None:
     await until(lambda: len(served.accepted.events) == 2)
 
     assert (await served.call("head_object", Bucket="inbox", Key=".config"))["ContentLength"] == 2
+
+
+@pytest.mark.parametrize(
+    ("operation", "parameters"),
+    [
+        pytest.param("put_object", {"Key": "known", "Body": b"2"}, id="a put over an object"),
+        pytest.param("put_object", {"Key": "new", "Body": b"2"}, id="a new object"),
+        pytest.param("delete_object", {"Key": "known"}, id="a deletion"),
+    ],
+)
+async def test_what_could_not_be_stored_has_not_happened(
+    served: Served, operation: str, parameters: dict[str, Any]
+) -> None:
+    await served.call("put_object", Bucket="inbox", Key="known", Body=b"1", Metadata={"kept": "yes"})
+    served.accepted.refusal = StoreFull(None)
+
+    refused = await served.refused(operation, Bucket="inbox", **parameters)
+    served.accepted.refusal = None
+    await asyncio.sleep(0.5)
+
+    assert refused == ("InternalError", 500)
+    assert [(path.name, path.read_bytes()) for path in served.folder.iterdir()] == [("known", b"1")]
+    assert served.accepted.names_and_keys() == [("ObjectCreated:Put", "known")]
+    assert (await served.call("head_object", Bucket="inbox", Key="known"))["Metadata"] == {"kept": "yes"}
 
 
 async def test_symbolic_links_out_of_the_folder_do_not_exist(served: Served, tmp_path: Path) -> None:

@@ -10,15 +10,21 @@ from engine.invocation.event import AsyncEvent
 
 
 class AcceptedEvents:
-    """Events count from the moment their transaction is committed and `wake` was called."""
+    """Events count from the moment their transaction is committed and `wake` was called.
+
+    While `refusal` is an error, no transaction succeeds.
+    """
 
     def __init__(self) -> None:
         self.events: list[AsyncEvent] = []
+        self.refusal: Exception | None = None
         self._inserted: list[AsyncEvent] = []
 
     def insert(self, connection: sqlite3.Connection, events: Sequence[AsyncEvent]) -> None:
         """Take the events of one transaction."""
         assert connection.in_transaction
+        if self.refusal is not None:
+            raise self.refusal
         self._inserted.extend(events)
 
     def wake(self) -> None:

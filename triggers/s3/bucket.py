@@ -3,8 +3,8 @@
 import asyncio
 import hashlib
 import os
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -15,7 +15,6 @@ import orjson
 
 from engine.arn import Account
 from engine.clock import Clock
-from engine.errors import StoreError
 from engine.feed import Feed
 from engine.invocation.event import EventAcceptor
 from engine.store.database import Store
@@ -23,6 +22,7 @@ from engine.value import dataclass
 from engine.watching import FolderWatcher
 from triggers.s3 import files, objects
 from triggers.s3.folder import BucketFolder, FolderRules
+from triggers.s3.former_file import FormerFile
 from triggers.s3.journal import Gone, Journal, Stored
 from triggers.s3.key_locks import KeyLocks
 from triggers.s3.keys import UPLOAD_PREFIX, KeyRules, path_of, problem_of_key
@@ -166,37 +166,54 @@ class Bucket:
 
         `headers` are answered with the object; `check` may refuse, by raising, to replace what is there.
 
-        Raises KeyRefused when a file or folder is in the way, StoreError when it could not be stored: then a
-        new key does not exist.
+        Raises KeyRefused when a file or folder is in the way, StoreError when it could not be stored: then
+        the folder is as it was.
         """
         if self._rules.ignores(key):
             self._watched.exempt.add(key)
         async with self._locks.hold(key):
             if check is not None:
                 check(await self.find(key))
-            state = await asyncio.to_thread(upload.move_to, self.folder, key)
-            change = Stored(
-                key,
-                upload.etag,
-                state,
-                content_type=content_type,
-                metadata=orjson.dumps(headers).decode() if headers else None,
-            )
-            try:
+            async with self._undone_unless_stored(key) as former:
+                state = await asyncio.to_thread(upload.move_to, self.folder, key, former)
+                change = Stored(
+                    key,
+                    upload.etag,
+                    state,
+                    content_type=content_type,
+                    metadata=orjson.dumps(headers).decode() if headers else None,
+                )
                 return (await self._journal.record([change], lineage))[0]
-            except StoreError:
-                if await self.find(key) is None:
-                    Path(path_of(self.folder, key)).unlink(missing_ok=True)
-                raise
 
     async def delete(self, key: str, lineage: tuple[str, ...] = ()) -> None:
-        """Delete an object; also of one that does not exist, functions hear, as on AWS."""
+        """Delete an object; also of one that does not exist, functions hear, as on AWS.
+
+        Raises StoreError when that could not be stored: then the object is still there.
+        """
         if problem_of_key(key) is not None:
             return
         async with self._locks.hold(key):
-            if await self._indexed(key) is not None:
-                await asyncio.to_thread(_unlink, self.folder, key)
-            await self._journal.record([Gone(key)], lineage)
+            is_object = await self._indexed(key) is not None
+            async with self._undone_unless_stored(key) as former:
+                if is_object:
+                    await asyncio.to_thread(_take_away, self.folder, key, former)
+                await self._journal.record([Gone(key)], lineage)
+
+    @asynccontextmanager
+    async def _undone_unless_stored(self, key: str) -> AsyncIterator[FormerFile]:
+        """Put back what was in the place of `key` when the block fails.
+
+        Not when it is cancelled: what the store was asked for, it still does.
+        """
+        former = FormerFile(self.folder, Path(path_of(self.folder, key)))
+        try:
+            yield former
+        except Exception:
+            await asyncio.to_thread(former.put_back)
+            raise
+        finally:
+            if former.is_kept:
+                await asyncio.to_thread(former.forget)
 
 
 class Upload:
@@ -238,14 +255,18 @@ class Upload:
             self._small.clear()
         return self._file
 
-    def move_to(self, folder: Path, key: str) -> FileState:
-        """Put the file in its place and return its state. Raises KeyRefused when something is in the way."""
+    def move_to(self, folder: Path, key: str, former: FormerFile) -> FileState:
+        """Put the file in its place and return its state; what was there is kept as `former`.
+
+        Raises KeyRefused when something is in the way.
+        """
         self._spill().close()
         path = Path(path_of(folder, key))
         try:
             if not files.is_inside(path.parent, folder):
                 raise KeyRefused("a symbolic link leads out of the bucket's folder")
             path.parent.mkdir(parents=True, exist_ok=True)
+            former.keep()
             self._path.replace(path)
         except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
             raise KeyRefused(f"in the folder, {error.filename} is in the way") from error
@@ -296,8 +317,7 @@ def _with_etags(folder: Path, page: ObjectPage) -> ObjectPage:
     return replace(page, entries=tuple(entry for entry in completed if entry is not None))
 
 
-def _unlink(folder: Path, key: str) -> None:
-    path = Path(path_of(folder, key))
-    with suppress(FileNotFoundError, NotADirectoryError):
-        if files.is_inside(path.parent, folder) and not path.is_dir():
-            path.unlink()
+def _take_away(folder: Path, key: str, former: FormerFile) -> None:
+    if files.is_inside(Path(path_of(folder, key)).parent, folder):
+        with suppress(FileNotFoundError):
+            former.take_away()
