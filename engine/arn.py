@@ -20,6 +20,22 @@ class Account:
         """Return the ARN of an SQS queue."""
         return self._arn("sqs", name)
 
+    def stream(self, name: str) -> str:
+        """Return the ARN of a Kinesis data stream."""
+        return self._arn("kinesis", f"stream/{name}")
+
+    def table_stream(self, name: str, label: str) -> str:
+        """Return the ARN of a DynamoDB table's stream; `label` is the moment it was enabled at."""
+        return self._arn("dynamodb", f"table/{name}/stream/{label}")
+
+    def event_source_mapping(self, uuid: str) -> str:
+        """Return the ARN of an event source mapping."""
+        return self._arn("lambda", f"event-source-mapping:{uuid}")
+
+    def role(self, name: str) -> str:
+        """Return the ARN of an IAM role, which names no region."""
+        return f"arn:{self.partition}:iam::{self.account_id}:role/{name}"
+
     def rule(self, name: str) -> str:
         """Return the ARN of an EventBridge rule on the default bus."""
         return self._arn("events", f"rule/{name}")

@@ -120,6 +120,70 @@ class EventDropped(Fact):
 
 
 @dataclass(frozen=True, slots=True)
+class InvocationThrottled(Fact):
+    """The function had no concurrency left for an invocation; nothing ran. `reason` is Lambda's."""
+
+    function: str
+    request_id: str
+    source: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class MappingChanged(Fact):
+    """An event source mapping came to a state of AWS's: Creating, Enabled, Disabling ..."""
+
+    uuid: str
+    source: str
+    function: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class BatchClosed(Fact):
+    """A mapping made a batch of `records` records; `reason` says what closed it.
+
+    `request_id` is that of its first invocation. A batch of a stream that is tried again is not closed again.
+    """
+
+    function: str
+    source: str
+    request_id: str
+    records: int
+    reason: Literal["received", "batch_size", "window", "payload", "tumbling_window", "shard_end"]
+
+
+@dataclass(frozen=True, slots=True)
+class RecordsFiltered(Fact):
+    """The filter criteria of a mapping kept `records` records from the function."""
+
+    function: str
+    source: str
+    records: int
+
+
+@dataclass(frozen=True, slots=True)
+class RecordsReturned(Fact):
+    """Messages of a batch were not processed and show again in the queue at `visible_at`."""
+
+    function: str
+    source: str
+    request_id: str
+    records: int
+    visible_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class MessageRedriven(Fact):
+    """A queue moved a message that was received too often to its dead-letter queue `target`, an ARN."""
+
+    source: str
+    message_id: str
+    receive_count: int
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
 class RecursionStopped(Fact):
     """A function would have been called by its own doing; `remedy` names the option that allows it."""
 

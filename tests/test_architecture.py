@@ -16,6 +16,7 @@ CONTRACTS = (  # what of engine a source may know
     "engine.functions.invocation",
     "engine.invocation.destination",
     "engine.invocation.event",
+    "engine.mapping.source",
     "engine.settings",
     "engine.store",
     "engine.value",

@@ -69,6 +69,9 @@ class Destination(Protocol):
         Called on the store's thread.
         """
 
+    def wake(self) -> None:
+        """Say that the transaction is committed, so that whoever waits for the message gets it now."""
+
 
 class FunctionDestination:
     """Invokes a function asynchronously with the record as its event."""
@@ -92,6 +95,10 @@ class FunctionDestination:
             self._function, message.body, source=f"functions.{message.function}", lineage=message.lineage
         )
         self._acceptor.insert(connection, [event])
+
+    def wake(self) -> None:
+        """Let the queued event run now."""
+        self._acceptor.wake()
 
 
 def invocation_record(event: QueuedEvent, function_arn: str, condition: str, now: datetime) -> bytes:

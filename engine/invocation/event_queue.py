@@ -49,7 +49,7 @@ class EventQueue:
     def add(self, function: str, config: EventInvokeConfig) -> None:
         """Make `function` known. All functions are added before `run()` begins."""
         self._dispatchers[function] = _Dispatcher(
-            function, config, self._store, self._clock, self._feed, self._runner, self.wake
+            function, config, self._store, self._clock, self._feed, self._runner
         )
 
     def knows(self, function: str) -> bool:
@@ -130,7 +130,6 @@ class _Dispatcher:
         clock: Clock,
         feed: Feed,
         runner: FunctionRunner,
-        wake_all: Callable[[], None],
     ) -> None:
         self.config = config
         self.started_at: datetime | None = None
@@ -139,7 +138,6 @@ class _Dispatcher:
         self._clock = clock
         self._feed = feed
         self._runner = runner
-        self._wake_all = wake_all
         self._slots = asyncio.Semaphore(max(1, config.concurrency))
         self._capacity = max(1, config.concurrency) + LOOK_AHEAD
         self._in_hand = 0
@@ -252,8 +250,8 @@ class _Dispatcher:
             self._feed.publish(fact)
         if isinstance(attempt.step, retry.RetryAt):
             self._changed.set()
-        elif sending:
-            self._wake_all()
+        for parcel in sending:
+            parcel.destination.wake()
 
     def _tell_of_recursion(self, event: QueuedEvent) -> None:
         self._feed.publish(

@@ -38,6 +38,9 @@ class QueueDestination:
             {"AWSTraceHeader": self._trace_header()},
         )
 
+    def wake(self) -> None:
+        """Let receivers of the queue look."""
+
     def _trace_header(self) -> str:
         seconds = int(self._clock.now().timestamp())
         root, parent = self._chance.getrandbits(96), self._chance.getrandbits(64)

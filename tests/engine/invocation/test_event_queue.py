@@ -55,6 +55,9 @@ class Outbox:
             raise DestinationRefused("too large")
         self.messages.append(message)
 
+    def wake(self) -> None:
+        pass
+
 
 @pytest.fixture
 def facts(feed: Feed) -> list[Fact]:
