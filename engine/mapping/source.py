@@ -85,7 +85,7 @@ class StreamRecord:
 
 @dataclass(frozen=True, slots=True)
 class ShardPage:
-    """What a read of a shard found. `ended` means that the shard is closed and holds nothing after this page."""
+    """What a read of a shard found. `ended`: the shard is closed and holds nothing after this page."""
 
     records: Sequence[StreamRecord]
     ended: bool
