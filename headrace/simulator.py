@@ -31,8 +31,9 @@ from engine.store.state_folder import DATABASE, StateFolder
 from engine.watching import FolderWatcher, Hint, Listener
 from headrace import __version__
 from headrace.aws.listener import listen
-from headrace.config import Configuration, resolve
+from headrace.config import Configuration
 from headrace.control import announce, withdraw
+from headrace.references import resolve
 from triggers.s3.bucket import Bucket
 from triggers.s3.settings import BucketSettings
 from triggers.schedule.runner import ScheduleRunner

@@ -3,8 +3,9 @@ from pathlib import Path
 import pytest
 
 from engine.errors import ConfigurationError
-from headrace.config import TABLES, ConfigurationFile, load, resolve
+from headrace.config import TABLES, ConfigurationFile, load
 from headrace.fixture_files import example_configuration, fixtures
+from headrace.references import resolve
 
 MINIMAL = """
 [functions.resize]
@@ -200,6 +201,21 @@ def test_a_binary_file_is_refused(folder: Path) -> None:
         pytest.param(
             "arn:aws:sqs:us-east-1:000000000000:jobs", ("queues",), ("queues", "jobs"), id="a queue's ARN"
         ),
+        pytest.param("jobs.fifo", ("queues",), ("queues", "jobs.fifo"), id="a FIFO queue by its name"),
+        pytest.param("queues.jobs.fifo", ("queues", "buckets"), ("queues", "jobs.fifo"), id="a FIFO queue"),
+        pytest.param(
+            "arn:aws:kinesis:us-east-1:000000000000:stream/clicks",
+            ("streams", "tables"),
+            ("streams", "clicks"),
+            id="a stream's ARN",
+        ),
+        pytest.param(
+            "arn:aws:dynamodb:us-east-1:000000000000:table/orders/stream/2026-01-01T00:00:00.000",
+            ("streams", "tables"),
+            ("tables", "orders"),
+            id="the ARN of a table's stream",
+        ),
+        pytest.param("arn:aws:s3:::inbox", ("buckets",), ("buckets", "inbox"), id="a bucket's ARN"),
     ],
 )
 def test_a_resource_is_referred_to_by_kind_and_name_or_arn(
@@ -208,9 +224,11 @@ def test_a_resource_is_referred_to_by_kind_and_name_or_arn(
     assert resolve(reference, kinds) == expected
 
 
-@pytest.mark.parametrize("reference", ["jobs", "arn:aws:s3:::bucket", "topics.news"])
+@pytest.mark.parametrize(
+    "reference", ["jobs", "arn:aws:s3:::bucket", "arn:aws:sns:us-east-1:000000000000:news", "topics.news"]
+)
 def test_other_references_are_refused(reference: str) -> None:
-    with pytest.raises(ValueError, match=r"jobs|local resource|topics"):
+    with pytest.raises(ValueError, match=r"jobs|local resource|topics|buckets"):
         resolve(reference, ("functions", "queues"))
 
 

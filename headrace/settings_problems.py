@@ -1,0 +1,86 @@
+"""What pydantic finds wrong with a configuration, a line each: its path, what is allowed, what was found."""
+
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+
+from pydantic import BaseModel
+from pydantic_core import ErrorDetails
+
+Tables = Mapping[tuple[str, ...], type[BaseModel]]  # the path of a table, "*" for any name -> its model
+
+
+def described(details: Sequence[ErrorDetails], tables: Tables) -> list[str]:
+    """Describe all problems; that a list is too short goes without saying where its items are wrong."""
+    places = [detail["loc"] for detail in details]
+    return [
+        _describe(detail, tables)
+        for detail in details
+        if detail["type"] != "too_short"
+        or not any(
+            len(place) > len(detail["loc"]) and place[: len(detail["loc"])] == detail["loc"]
+            for place in places
+        )
+    ]
+
+
+def _describe(detail: ErrorDetails, tables: Tables) -> str:
+    """Turn pydantic's error into a line: path, what is allowed, what was found."""
+    place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in detail["loc"]).lstrip(
+        "."
+    )
+    return f"{place or 'headrace.toml'}: {_explain(detail, tables)}"
+
+
+def _explain(detail: ErrorDetails, tables: Tables) -> str:
+    found = detail["input"]
+    allowed = detail.get("ctx", {})
+    match detail["type"]:
+        case "missing":
+            return "is required"
+        case "extra_forbidden":
+            return _unknown_key(tuple(str(part) for part in detail["loc"]), tables)
+        case "greater_than_equal":
+            return f"{allowed['ge']} is the least, got {found!r}"
+        case "less_than_equal":
+            return f"{allowed['le']} is the most, got {found!r}"
+        case "literal_error" | "enum":
+            return f"allowed: {allowed['expected']}; got {found!r}"
+        case "value_error":
+            return str(allowed["error"])
+        case "string_pattern_mismatch":
+            return f"must match {allowed['pattern']}, got {found!r}"
+        case "int_type" | "int_parsing" | "int_from_float":
+            return f"a whole number is needed, got {found!r}"
+        case "float_type" | "float_parsing":
+            return f"a number is needed, got {found!r}"
+        case "string_type":
+            return f"text in quotes is needed, got {found!r}"
+        case "bool_type" | "bool_parsing":
+            return f"true or false is needed, got {found!r}"
+        case "tuple_type" | "list_type":
+            table = ".".join(str(part) for part in detail["loc"])
+            hint = f": write [[{table}]]" if isinstance(found, dict) else ", in brackets"
+            return f"a list is needed{hint}; got {found!r}"
+        case "finite_number":
+            return f"a finite number is needed, got {found!r}"
+        case "dict_type" | "model_type" | "model_attributes_type":
+            return f"a table is needed, got {found!r}"
+        case _:
+            return f"{detail['msg']}, got {found!r}"
+
+
+def _unknown_key(place: tuple[str, ...], tables: Tables) -> str:
+    table = next(
+        (
+            model
+            for pattern, model in tables.items()
+            if len(pattern) == len(place) - 1
+            and all(want in ("*", part) for want, part in zip(pattern, place, strict=False))
+        ),
+        None,
+    )
+    names = sorted(table.model_fields) if table is not None else []
+    near = get_close_matches(place[-1], names, n=1)
+    if near:
+        return f"there is no such option; did you mean {near[0]!r}?"
+    return "there is no such option" + (f"; there are {', '.join(names)}" if names else "")
