@@ -120,6 +120,21 @@ class EventDropped(Fact):
 
 
 @dataclass(frozen=True, slots=True)
+class EventNeverRan(Fact):
+    """An asynchronous event ended before the function had ever run for it, whatever was told of it besides.
+
+    It was accepted at `accepted`; `event` is its JSON.
+    """
+
+    function: str
+    request_id: str
+    source: str
+    accepted: datetime
+    condition: str
+    event: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class InvocationThrottled(Fact):
     """The function had no concurrency left for an invocation; nothing ran. `reason` is Lambda's."""
 
@@ -294,8 +309,11 @@ class FeedReader:
         self._untap = feed.tap(self._put, log_lines=log_lines)
 
     def _put(self, fact: Fact) -> None:
-        if isinstance(fact, InvocationFinished) and len(fact.event) + len(fact.payload) > KEPT_PAYLOAD_BYTES:
-            fact = replace(fact, event=b"", payload=b"")
+        if isinstance(fact, InvocationFinished):
+            if len(fact.event) + len(fact.payload) > KEPT_PAYLOAD_BYTES:
+                fact = replace(fact, event=b"", payload=b"")
+        elif isinstance(fact, EventNeverRan) and len(fact.event) > KEPT_PAYLOAD_BYTES:
+            fact = replace(fact, event=b"")
         with self._lock:
             if len(self._buffer) >= self._limit:
                 self._buffer.popleft()

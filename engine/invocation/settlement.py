@@ -4,7 +4,15 @@ import sqlite3
 from datetime import datetime
 from typing import Literal
 
-from engine.feed import DeadLettered, DestinationSent, EventDropped, Fact, Notice, RetryScheduled
+from engine.feed import (
+    DeadLettered,
+    DestinationSent,
+    EventDropped,
+    EventNeverRan,
+    Fact,
+    Notice,
+    RetryScheduled,
+)
 from engine.invocation import event_table
 from engine.invocation.destination import (
     Destination,
@@ -115,9 +123,24 @@ def facts(
             told.append(DeadLettered(now, event.function, event.request_id, arn, condition))
         else:
             told.append(DestinationSent(now, event.function, event.request_id, parcel.kind, arn, condition))
-    if isinstance(step, GiveUp) and not delivered:
-        told.append(EventDropped(now, event.function, event.request_id, condition))
+    if isinstance(step, GiveUp):
+        if not delivered:
+            told.append(EventDropped(now, event.function, event.request_id, condition))
+        if event.attempts == 0:
+            told.append(_never_ran(event, step, now))
     return told
+
+
+def _never_ran(event: QueuedEvent, step: GiveUp, now: datetime) -> EventNeverRan:
+    return EventNeverRan(
+        now,
+        event.function,
+        event.request_id,
+        event.source,
+        event.accepted_at,
+        step.condition,
+        event.payload,
+    )
 
 
 def _send(connection: sqlite3.Connection, parcel: Parcel) -> DestinationRefused | None:

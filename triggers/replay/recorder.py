@@ -1,7 +1,8 @@
 """Writes a recording while the simulator runs.
 
 Each line is handed to the operating system whole, in one append, so that after `kill -9` the file ends with
-the last attempt that finished. A full disk ends the recording, never the simulator.
+the last attempt that finished, or the last event that ended without one. A full disk ends the recording,
+never the simulator.
 """
 
 import os
@@ -12,7 +13,7 @@ from typing import Self
 
 from engine.clock import Clock
 from engine.errors import HeadraceError
-from engine.feed import Fact, Feed, InvocationFinished, Notice
+from engine.feed import EventNeverRan, Fact, Feed, InvocationFinished, Notice
 from triggers.replay.recording import format_line
 
 
@@ -25,7 +26,10 @@ class CannotRecord(HeadraceError):
 
 
 class Recorder:
-    """Records every attempt that finishes while it is entered. `recorded` counts its lines."""
+    """Records every attempt that finishes, and every event that ends without one, while it is entered.
+
+    `recorded` counts its lines.
+    """
 
     def __init__(self, path: Path, feed: Feed, clock: Clock) -> None:
         self.path = path
@@ -47,7 +51,7 @@ class Recorder:
         self._close()
 
     def _take(self, fact: Fact) -> None:
-        if not isinstance(fact, InvocationFinished) or self._descriptor < 0:
+        if not isinstance(fact, InvocationFinished | EventNeverRan) or self._descriptor < 0:
             return
         line = format_line(fact, self._started)
         whole_bytes = os.fstat(self._descriptor).st_size
@@ -58,7 +62,7 @@ class Recorder:
         with suppress(OSError):
             os.ftruncate(self._descriptor, whole_bytes)  # what did fit of the line goes again
         self._close()
-        text = f"the recording ended after {self.recorded} invocations: {problem}"
+        text = f"the recording ended after {self.recorded} lines: {problem}"
         self._feed.publish(Notice(self._clock.now(), "error", str(self.path), text))
 
     def _close(self) -> None:

@@ -1,11 +1,16 @@
 """The format of a recording: JSON Lines, one line for each attempt to run a function.
 
+An event that ended before it could run has one line, too.
+
     {"offset":1.25,"time":"2026-01-02T03:04:05.678Z","source":"buckets.in","function":"resize",
      "request_id":"...","attempt":1,"event":{...},"result":{"payload":{...}}}
 
 `offset` is how many seconds after the start of the recording the attempt began, `time` when it ended. A
 failed attempt has `"function_error"` in its result. `event` and `payload` are the very JSON that went in
 and came out; bytes that are not JSON are kept as `event_base64` and `payload_base64`.
+
+The line of an event that never ran has attempt 0 and the `offset` of its acceptance; its result is the
+condition of an invocation record, such as `{"condition":"EventAgeExceeded"}`.
 """
 
 import base64
@@ -17,7 +22,7 @@ from typing import Any
 import orjson
 
 from engine.clock import iso_millis
-from engine.feed import InvocationFinished
+from engine.feed import EventNeverRan, InvocationFinished
 from engine.value import dataclass
 from triggers.replay.json_text import Malformed, compact, decode, parse
 
@@ -26,7 +31,10 @@ LONGEST_SECONDS = 366 * 24 * 3600
 
 @dataclass(frozen=True, slots=True)
 class RecordedEvent:
-    """What a line holds for a replay. `offset` is in seconds, `payload` is JSON; `attempt` counts from 1."""
+    """What a line holds for a replay. `offset` is in seconds, `payload` is JSON.
+
+    `attempt` counts from 1; it is 0 for an event that never ran.
+    """
 
     offset: float
     function: str
@@ -34,21 +42,25 @@ class RecordedEvent:
     payload: bytes
 
 
-def format_line(finished: InvocationFinished, recording_started: datetime) -> bytes:
-    """Return the line of one attempt, ending in a line feed."""
-    offset = max(0.0, (finished.started - recording_started).total_seconds())
-    result = _embedded("payload", finished.payload)
-    if finished.function_error is not None:
-        result["function_error"] = finished.function_error
+def format_line(fact: InvocationFinished | EventNeverRan, recording_started: datetime) -> bytes:
+    """Return the line of one attempt, or of an event without one, ending in a line feed."""
+    if isinstance(fact, EventNeverRan):
+        began, attempt = fact.accepted, 0
+        result: dict[str, Any] = {"condition": fact.condition}
+    else:
+        began, attempt = fact.started, fact.attempt
+        result = _embedded("payload", fact.payload)
+        if fact.function_error is not None:
+            result["function_error"] = fact.function_error
     return orjson.dumps(
         {
-            "offset": offset,
-            "time": iso_millis(finished.time),
-            "source": finished.source,
-            "function": finished.function,
-            "request_id": finished.request_id,
-            "attempt": finished.attempt,
-            **_embedded("event", finished.event),
+            "offset": max(0.0, (began - recording_started).total_seconds()),
+            "time": iso_millis(fact.time),
+            "source": fact.source,
+            "function": fact.function,
+            "request_id": fact.request_id,
+            "attempt": attempt,
+            **_embedded("event", fact.event),
             "result": result,
         },
         option=orjson.OPT_APPEND_NEWLINE,

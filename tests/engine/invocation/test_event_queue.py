@@ -20,6 +20,7 @@ from engine.feed import (
     DeadLettered,
     DestinationSent,
     EventDropped,
+    EventNeverRan,
     Fact,
     Feed,
     Notice,
@@ -276,6 +277,50 @@ async def test_both_dead_letter_queue_and_on_failure_destination_get_the_event(
         DeadLettered(clock.now(), "resize", "id-1", letters.arn, "RetriesExhausted"),
         DestinationSent(clock.now(), "resize", "id-1", "on_failure", records.arn, "RetriesExhausted"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("config", "lineage", "condition"),
+    [
+        pytest.param(replace(CONFIG, concurrency=0), (), "ZeroReservedConcurrency", id="turned off"),
+        pytest.param(CONFIG, ("resize",) * 16, "RecursiveLoop", id="at the end of a loop"),
+        pytest.param(
+            replace(CONFIG, limits=RetryLimits(2, timedelta(seconds=60))),
+            (),
+            "EventAgeExceeded",
+            id="too old",
+        ),
+    ],
+)
+async def test_an_event_that_ends_without_ever_running_is_told_with_its_payload(
+    store: Store,
+    clock: Clock,
+    feed: Feed,
+    functions: ScriptedFunctions,
+    facts: list[Fact],
+    config: EventInvokeConfig,
+    lineage: tuple[str, ...],
+    condition: str,
+) -> None:
+    functions.script = lambda function, invocation: THROTTLED
+    accepted = clock.now()
+    async with running(store, clock, feed, functions, resize=config) as queue:
+        await queue.accept(AsyncEvent("resize", b'{"n":1}', "buckets.in", "id-1", None, lineage))
+        await asyncio.sleep(120)
+    (told,) = [fact for fact in facts if isinstance(fact, EventNeverRan)]
+    assert told == EventNeverRan(told.time, "resize", "id-1", "buckets.in", accepted, condition, b'{"n":1}')
+
+
+async def test_an_event_that_ran_and_failed_is_not_told_as_one_that_never_ran(
+    store: Store, clock: Clock, feed: Feed, functions: ScriptedFunctions, facts: list[Fact]
+) -> None:
+    functions.script = fails_first(3)
+    config = replace(CONFIG, limits=RetryLimits(2, timedelta(seconds=60)))
+    async with running(store, clock, feed, functions, resize=config) as queue:
+        await queue.accept(AsyncEvent("resize", b"{}"))
+        await asyncio.sleep(600)
+    assert [fact.condition for fact in facts if isinstance(fact, EventDropped)] == ["EventAgeExceeded"]
+    assert not any(isinstance(fact, EventNeverRan) for fact in facts)
 
 
 async def test_a_refused_record_is_told_and_ends_the_event(

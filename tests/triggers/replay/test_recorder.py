@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from engine.clock import Clock
-from engine.feed import Fact, Feed, InvocationStarted, Notice
+from engine.feed import EventNeverRan, Fact, Feed, InvocationStarted, Notice
 from tests.fakes.recordings import finished
 from triggers.replay.plan import make_plan
 from triggers.replay.recorder import CannotRecord, Recorder
@@ -33,6 +33,17 @@ async def test_records_every_finished_attempt_and_nothing_else(
         (60.5, 2, {"n": 1}),
     ]
     assert recorder.recorded == 2
+
+
+async def test_an_event_that_never_ran_is_recorded_and_replayed(
+    clock: Clock, feed: Feed, tmp_path: Path
+) -> None:
+    path = tmp_path / "session.jsonl"
+    with Recorder(path, feed, clock) as recorder:
+        now = clock.now()
+        feed.publish(EventNeverRan(now, "f", "id", "invoke", now, "ZeroReservedConcurrency", b'{"n": 1}'))
+    assert recorder.recorded == 1
+    assert make_plan([path]).total == 1
 
 
 async def test_an_earlier_recording_is_never_overwritten(clock: Clock, feed: Feed, tmp_path: Path) -> None:
@@ -81,7 +92,7 @@ async def test_a_full_disk_ends_the_recording_with_a_whole_line(
         signal.signal(signal.SIGXFSZ, handler)
     assert recorder.recorded == 1
     assert [(notice.level, notice.place) for notice in notices] == [("error", str(path))]
-    assert "ended after 1 invocations" in notices[0].text
+    assert "ended after 1 lines" in notices[0].text
     assert json.loads(path.read_bytes())["attempt"] == 1
 
 

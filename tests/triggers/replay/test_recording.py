@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.feed import EventNeverRan
 from tests.fakes.recordings import STARTED, finished
 from triggers.replay.json_text import Malformed
 from triggers.replay.recording import Outline, format_line, outline_line, parse_line
@@ -31,6 +32,31 @@ def test_a_failed_attempt_says_so() -> None:
     line = format_line(finished(payload=b'{"errorType":"E"}', function_error="Unhandled", attempt=2), STARTED)
     assert json.loads(line)["result"] == {"payload": {"errorType": "E"}, "function_error": "Unhandled"}
     assert parse_line(line).attempt == 2
+
+
+def test_an_event_that_never_ran_has_a_line_with_what_ended_it() -> None:
+    accepted = STARTED + timedelta(seconds=1.5)
+    ended = EventNeverRan(
+        STARTED + timedelta(seconds=90),
+        "resize",
+        "id-1",
+        "buckets.in",
+        accepted,
+        "EventAgeExceeded",
+        b'{"n":1}',
+    )
+    line = format_line(ended, STARTED)
+    assert json.loads(line) == {
+        "offset": 1.5,
+        "time": "2026-01-01T00:01:30.000Z",
+        "source": "buckets.in",
+        "function": "resize",
+        "request_id": "id-1",
+        "attempt": 0,
+        "event": {"n": 1},
+        "result": {"condition": "EventAgeExceeded"},
+    }
+    assert parse_line(line).attempt == 0
 
 
 @pytest.mark.parametrize(
