@@ -7,6 +7,7 @@ from datetime import datetime, tzinfo
 import click
 
 from engine.feed import (
+    BatchClosed,
     DeadLettered,
     DestinationSent,
     EventDropped,
@@ -15,7 +16,10 @@ from engine.feed import (
     FactsLost,
     InvocationFinished,
     LogLine,
+    MessageRedriven,
     Notice,
+    RecordsFiltered,
+    RecordsReturned,
     RecursionStopped,
     RetryScheduled,
 )
@@ -59,6 +63,18 @@ def describe(fact: Fact, time_of_day: Callable[[datetime], str]) -> str | None:
                 "blue",
                 f"{fact.name}  {_printable(fact.detail)} {arrow} {fact.function}",
             )
+        case BatchClosed():
+            arrow = click.style("→", dim=True)
+            return _line(fact.source, "batch", "blue", f"{_records(fact.records)} {arrow} {fact.function}")
+        case RecordsFiltered():
+            text = f"{_records(fact.records)} kept from {fact.function} by its filter criteria"
+            return _line(fact.source, "filter", None, text)
+        case RecordsReturned():
+            text = f"{_records(fact.records)} of {fact.function} show again at {time_of_day(fact.visible_at)[:-4]}"
+            return _line(fact.source, "back", "yellow", text)
+        case MessageRedriven():
+            text = f"message {fact.message_id} to {fact.target}, received {fact.receive_count} times"
+            return _line(fact.source, "dead", "red", text)
         case InvocationFinished(function_error=None):
             return _line(fact.function, "ok", "green", _figures(fact))
         case InvocationFinished():
@@ -92,6 +108,10 @@ def describe(fact: Fact, time_of_day: Callable[[datetime], str]) -> str | None:
             )
         case _:
             return None
+
+
+def _records(count: int) -> str:
+    return f"{count} record{'s'[: count != 1]}"
 
 
 def _printable(text: str) -> str:

@@ -5,6 +5,7 @@ import pytest
 
 from engine.clock import VIRTUAL_START
 from engine.feed import (
+    BatchClosed,
     DeadLettered,
     DestinationSent,
     EnvironmentStarted,
@@ -13,7 +14,10 @@ from engine.feed import (
     Fact,
     FactsLost,
     LogLine,
+    MessageRedriven,
     Notice,
+    RecordsFiltered,
+    RecordsReturned,
     RecursionStopped,
     RetryScheduled,
 )
@@ -28,6 +32,28 @@ from tests.fakes.facts import ID, finished
             EventEmitted(VIRTUAL_START, "buckets.inbox", "resize", ID, "ObjectCreated:Put", "photo.jpg"),
             "00:00:00.000  inbox          event   ObjectCreated:Put  photo.jpg → resize",
             id="an event names what happened and whom it goes to",
+        ),
+        pytest.param(
+            BatchClosed(VIRTUAL_START, "resize", "queues.jobs", ID, 10, "batch_size"),
+            "00:00:00.000  jobs           batch   10 records → resize",
+            id="a batch says how many records go to whom",
+        ),
+        pytest.param(
+            RecordsFiltered(VIRTUAL_START, "resize", "queues.jobs", 1),
+            "00:00:00.000  jobs           filter  1 record kept from resize by its filter criteria",
+            id="filtered records are counted",
+        ),
+        pytest.param(
+            RecordsReturned(
+                VIRTUAL_START, "resize", "queues.jobs", ID, 3, VIRTUAL_START + timedelta(seconds=30)
+            ),
+            "00:00:00.000  jobs           back    3 records of resize show again at 00:00:30",
+            id="messages that go back say when they show again",
+        ),
+        pytest.param(
+            MessageRedriven(VIRTUAL_START, "queues.jobs", ID, 3, "arn:q"),
+            f"00:00:00.000  jobs           dead    message {ID} to arn:q, received 3 times",
+            id="a redriven message says where to and why",
         ),
         pytest.param(
             finished(),
