@@ -70,7 +70,8 @@ def describe(fact: Fact, time_of_day: Callable[[datetime], str]) -> str | None:
             text = f"{_records(fact.records)} kept from {fact.function} by its filter criteria"
             return _line(fact.source, "filter", None, text)
         case RecordsReturned():
-            text = f"{_records(fact.records)} of {fact.function} show again at {time_of_day(fact.visible_at)[:-4]}"
+            moment = time_of_day(fact.visible_at)[:-4]
+            text = f"{_records(fact.records)} of {fact.function} show again at {moment}"
             return _line(fact.source, "back", "yellow", text)
         case MessageRedriven():
             text = f"message {fact.message_id} to {fact.target}, received {fact.receive_count} times"
