@@ -15,6 +15,7 @@ from engine.feed import (
     Fact,
     FactsLost,
     InvocationFinished,
+    InvocationThrottled,
     LogLine,
     MessageRedriven,
     Notice,
@@ -81,6 +82,8 @@ def describe(fact: Fact, time_of_day: Callable[[datetime], str]) -> str | None:
         case InvocationFinished():
             error = click.style(f"{fact.error_type}: {_shortened(fact.error_message or '')}", fg="red")
             return _line(fact.function, "failed", "red", f"{_figures(fact)}  {error}")
+        case InvocationThrottled():
+            return _line(fact.function, "busy", "yellow", f"no concurrency left for it: {fact.reason}")
         case RetryScheduled():
             why = RETRY_REASONS.get(fact.reason, fact.reason)
             text = f"attempt {fact.attempt} at {time_of_day(fact.at)[:-4]}, {why}"

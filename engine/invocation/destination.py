@@ -16,7 +16,8 @@ import orjson
 
 from engine.clock import iso_millis
 from engine.errors import HeadraceError
-from engine.invocation.event import AsyncEvent, EventAcceptor
+from engine.feed import EventEmitted
+from engine.invocation.event import AsyncEvent, EventAcceptor, new_request_id
 from engine.invocation.event_table import QueuedEvent
 from engine.invocation.retry import is_recursive
 from engine.value import dataclass
@@ -42,7 +43,8 @@ class DestinationMessage:
     """What a destination receives: JSON text, and the attributes of a dead letter.
 
     `function` is the function whose event ended, `lineage` the chain of invocations up to and including it.
-    `loop_stopped` says that it ended because the chain is a loop.
+    `loop_stopped` says that it ended because the chain is a loop. A function gets the message as
+    `request_id`, however often the transaction is tried.
     """
 
     function: str
@@ -50,6 +52,7 @@ class DestinationMessage:
     lineage: tuple[str, ...]
     attributes: Mapping[str, TextAttribute] = field(default_factory=dict)
     loop_stopped: bool = False
+    request_id: str = field(default_factory=new_request_id)
 
 
 class DestinationRefused(HeadraceError):
@@ -92,13 +95,22 @@ class FunctionDestination:
                 f"functions.{self._function} is itself part of the loop that was stopped"
             )
         event = AsyncEvent(
-            self._function, message.body, source=f"functions.{message.function}", lineage=message.lineage
+            self._function,
+            message.body,
+            source=f"functions.{message.function}",
+            request_id=message.request_id,
+            lineage=message.lineage,
         )
         self._acceptor.insert(connection, [event])
 
     def wake(self) -> None:
         """Let the queued event run now."""
         self._acceptor.wake()
+
+    def emitted(self, message: DestinationMessage, condition: str, now: datetime) -> EventEmitted:
+        """Return what the feed is told of the queued event, once the transaction is committed."""
+        source = f"functions.{message.function}"
+        return EventEmitted(now, source, self._function, message.request_id, condition, "invocation record")
 
 
 def invocation_record(event: QueuedEvent, function_arn: str, condition: str, now: datetime) -> bytes:

@@ -17,7 +17,7 @@ from typing import TypeVar
 
 from engine.clock import Clock
 from engine.errors import HeadraceError, ResourceNotFound, StoreError
-from engine.feed import Feed, Notice, RecursionStopped
+from engine.feed import EventEmitted, Feed, InvocationThrottled, Notice, RecursionStopped
 from engine.functions.invocation import FunctionRunner, Invocation, Throttled
 from engine.invocation import event_table, retry, settlement
 from engine.invocation.event import AsyncEvent
@@ -28,6 +28,7 @@ from engine.store.database import Store
 LOGGER = logging.getLogger(__name__)
 T = TypeVar("T")
 
+SHOWN_PAYLOAD_BYTES = 60  # the beginning of an event, by which a person recognises it
 LOOK_AHEAD = 32  # events in memory beyond those that run
 LONGEST_STORE_PAUSE = timedelta(seconds=30)
 
@@ -70,6 +71,10 @@ class EventQueue:
             raise ResourceNotFound("Function", event.function)
         await self._store.write(partial(self.insert, events=(event,)))
         self.wake()
+        about = event.payload[:SHOWN_PAYLOAD_BYTES].decode(errors="replace")
+        self._feed.publish(
+            EventEmitted(self._clock.now(), event.source, event.function, event.request_id, "Invoke", about)
+        )
 
     def insert(self, connection: sqlite3.Connection, events: Sequence[AsyncEvent]) -> None:
         """Store events within a transaction of the caller's, who calls `wake` after it."""
@@ -233,6 +238,10 @@ class _Dispatcher:
         else:
             self._trouble = None
         now = self._clock.now()
+        if isinstance(answer, Throttled):
+            self._feed.publish(
+                InvocationThrottled(now, event.function, event.request_id, event.source, answer.reason)
+            )
         if answer is None or isinstance(answer, Throttled):
             event = event.refused()
             return Attempt(

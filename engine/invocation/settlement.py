@@ -18,6 +18,7 @@ from engine.invocation.destination import (
     Destination,
     DestinationMessage,
     DestinationRefused,
+    FunctionDestination,
     dead_letter_attributes,
     invocation_record,
 )
@@ -123,6 +124,8 @@ def facts(
             told.append(DeadLettered(now, event.function, event.request_id, arn, condition))
         else:
             told.append(DestinationSent(now, event.function, event.request_id, parcel.kind, arn, condition))
+        if isinstance(parcel.destination, FunctionDestination):
+            told.append(parcel.destination.emitted(parcel.message, condition, now))
     if isinstance(step, GiveUp):
         if not delivered:
             told.append(EventDropped(now, event.function, event.request_id, condition))

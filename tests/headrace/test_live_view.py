@@ -13,6 +13,7 @@ from engine.feed import (
     EventEmitted,
     Fact,
     FactsLost,
+    InvocationThrottled,
     LogLine,
     MessageRedriven,
     Notice,
@@ -69,6 +70,18 @@ from tests.fakes.facts import ID, finished
             finished(function_error="Unhandled", error_type="ValueError", error_message="bad\n  image"),
             "00:00:00.000  resize         failed     12 ms    64 MB  ValueError: bad image",
             id="a failure shows its error on one line",
+        ),
+        pytest.param(
+            InvocationThrottled(
+                VIRTUAL_START,
+                "resize",
+                ID,
+                "invoke",
+                "ReservedFunctionConcurrentInvocationLimitExceeded",
+            ),
+            "00:00:00.000  resize         busy    "
+            "no concurrency left for it: ReservedFunctionConcurrentInvocationLimitExceeded",
+            id="a throttled attempt says why",
         ),
         pytest.param(
             RetryScheduled(

@@ -20,9 +20,11 @@ from engine.feed import (
     DeadLettered,
     DestinationSent,
     EventDropped,
+    EventEmitted,
     EventNeverRan,
     Fact,
     Feed,
+    InvocationThrottled,
     Notice,
     RecursionStopped,
     RetryScheduled,
@@ -123,6 +125,33 @@ async def test_an_invocation_carries_what_was_accepted(
     ]
 
 
+async def test_an_accepted_invocation_is_told_as_an_event_with_the_beginning_of_its_payload(
+    store: Store, clock: Clock, feed: Feed, functions: ScriptedFunctions, facts: list[Fact]
+) -> None:
+    async with running(store, clock, feed, functions, resize=CONFIG) as queue:
+        await queue.accept(AsyncEvent("resize", b'"' + b"x" * 1000 + b'"', request_id="id-1"))
+        await clock.idle()
+    assert facts == [EventEmitted(clock.now(), "invoke", "resize", "id-1", "Invoke", '"' + "x" * 59)]
+
+
+async def test_a_refused_attempt_is_told(
+    store: Store, clock: Clock, feed: Feed, functions: ScriptedFunctions, facts: list[Fact]
+) -> None:
+    functions.script = lambda function, invocation: THROTTLED if clock.now() < free_at else returned(1)
+    start = clock.now()
+    free_at = start + timedelta(seconds=2)
+    async with running(store, clock, feed, functions, resize=CONFIG) as queue:
+        await queue.accept(AsyncEvent("resize", b"{}", "buckets.in", "id-1"))
+        await asyncio.sleep(60)
+    told = [fact for fact in facts if isinstance(fact, InvocationThrottled)]
+    assert told == [
+        InvocationThrottled(
+            start + timedelta(seconds=after), "resize", "id-1", "buckets.in", THROTTLED.reason
+        )
+        for after in (0, 1)
+    ]
+
+
 async def test_function_errors_are_tried_again_after_one_and_two_minutes_with_one_request_id(
     store: Store, clock: Clock, feed: Feed, functions: ScriptedFunctions, facts: list[Fact]
 ) -> None:
@@ -134,7 +163,7 @@ async def test_function_errors_are_tried_again_after_one_and_two_minutes_with_on
     assert [(a.at - start).total_seconds() for a in functions.attempts] == [0, 60, 180]
     assert functions.request_ids() == ["id-1"] * 3
     assert [a.invocation.attempt for a in functions.attempts] == [1, 2, 3]
-    assert facts == [
+    assert facts[1:] == [
         RetryScheduled(start, "resize", "id-1", 2, start + timedelta(seconds=60), "function_error"),
         RetryScheduled(
             start + timedelta(seconds=60),
@@ -273,7 +302,7 @@ async def test_both_dead_letter_queue_and_on_failure_destination_get_the_event(
         "ErrorMessage": ("String", "boom"),
     }
     assert orjson.loads(record.body)["requestContext"]["condition"] == "RetriesExhausted"
-    assert facts == [
+    assert facts[1:] == [
         DeadLettered(clock.now(), "resize", "id-1", letters.arn, "RetriesExhausted"),
         DestinationSent(clock.now(), "resize", "id-1", "on_failure", records.arn, "RetriesExhausted"),
     ]
@@ -335,7 +364,7 @@ async def test_a_refused_record_is_told_and_ends_the_event(
 
 
 async def test_a_success_record_is_another_functions_event(
-    store: Store, clock: Clock, feed: Feed, functions: ScriptedFunctions
+    store: Store, clock: Clock, feed: Feed, functions: ScriptedFunctions, facts: list[Fact]
 ) -> None:
     functions.script = lambda function, invocation: returned({"from": function})
     queue = EventQueue(store, clock, feed, functions)
@@ -352,6 +381,11 @@ async def test_a_success_record_is_another_functions_event(
     assert second.invocation.lineage == ("resize",)
     assert second.invocation.request_id != "id-1"
     assert orjson.loads(second.invocation.payload)["responsePayload"] == {"from": "resize"}
+    emitted = [fact for fact in facts if isinstance(fact, EventEmitted)]
+    assert [(fact.source, fact.function, fact.request_id, fact.name) for fact in emitted] == [
+        ("invoke", "resize", "id-1", "Invoke"),
+        ("functions.resize", "notify", second.invocation.request_id, "Success"),
+    ]
 
 
 @pytest.mark.parametrize(("recursive_loop", "runs"), [("Terminate", 32), ("Allow", 60)])
