@@ -3,12 +3,13 @@
 Reads:   the position of every schedule, once, at start.
 Yields:  one asynchronous event a run, stored together with the schedule's new position.
 Missed:  runs that came due while nothing was running are skipped, or made up for, as each schedule says.
+Windows: a run that came due waits for its moment in the store, and goes on waiting there after a restart.
 Source:  EventBridge and EventBridge Scheduler user guides; Lambda is invoked asynchronously by both.
 """
 
 import asyncio
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -23,7 +24,7 @@ from engine.invocation.event import AsyncEvent, EventAcceptor, new_request_id
 from engine.store.database import Store
 from engine.value import dataclass
 from triggers.schedule.expression import Timing
-from triggers.schedule.position import Position, resume, settle
+from triggers.schedule.position import Position, begin_window, end_windows, resume, settle
 from triggers.schedule.schedule import Schedule
 
 FIRINGS_PER_WRITE = 500
@@ -33,10 +34,11 @@ LONGEST_RETRY = timedelta(seconds=30)
 
 @dataclass(frozen=True, slots=True)
 class Firing:
-    """One run of a schedule, with the moment it was due."""
+    """One run of a schedule, with the moment it was due. `waited`: in its flexible window, in the store."""
 
     schedule: Schedule
     due: datetime
+    waited: bool = False
 
 
 class ScheduleRunner:
@@ -79,6 +81,10 @@ class ScheduleRunner:
         }
         async with asyncio.TaskGroup() as group:
             group.create_task(self._fire_what_is_due(), name="schedules: fire")
+            for schedule in enabled:
+                for due, fires in positions[schedule.name].waiting:
+                    self._window_ends[schedule.name] = fires
+                    group.create_task(self._wait_in_window(Firing(schedule, due, waited=True), fires))
             await self._schedule(settled, group)
 
     def next_runs(self) -> dict[str, datetime | None]:
@@ -133,7 +139,7 @@ class ScheduleRunner:
             for due in moments:
                 firing = Firing(self._schedules[name], due.astimezone(UTC))
                 if firing.schedule.window:
-                    group.create_task(self._wait_in_window(firing, self._moment_in_window(firing)))
+                    group.create_task(self._enter_window(firing, self._moment_in_window(firing)))
                 else:
                     self._due.put_nowait(firing)
 
@@ -168,6 +174,11 @@ class ScheduleRunner:
         self._window_ends[firing.schedule.name] = moment
         return moment
 
+    async def _enter_window(self, firing: Firing, moment: datetime) -> None:
+        name, due = firing.schedule.name, firing.due
+        await self._insist(lambda: self._store.write(partial(begin_window, name=name, due=due, fires=moment)))
+        await self._wait_in_window(Firing(firing.schedule, due, waited=True), moment)
+
     async def _wait_in_window(self, firing: Firing, moment: datetime) -> None:
         await self._clock.sleep_until(moment)
         self._due.put_nowait(firing)
@@ -180,27 +191,33 @@ class ScheduleRunner:
             await self._fire(firings)
 
     async def _fire(self, firings: Sequence[Firing]) -> None:
-        """Accept one event for each firing, trying again for as long as the store fails."""
+        """Accept one event for each firing."""
         events = [_event(firing) for firing in firings]
+        await self._insist(lambda: self._accept(firings, events))
+
+    async def _insist(self, write: Callable[[], Awaitable[None]]) -> None:
+        """Write, trying again for as long as the store fails; a write that has begun is seen through."""
         pause = SHORTEST_RETRY
         while True:
-            accepting = asyncio.ensure_future(self._accept(firings, events))
+            writing = asyncio.ensure_future(write())
             try:
-                await asyncio.shield(accepting)
+                await asyncio.shield(writing)
             except StoreError as error:
                 pause = await self._wait_for_the_store(error, pause)
             except asyncio.CancelledError:
                 with suppress(StoreError):  # then the runs count as missed at the next start
-                    await accepting
+                    await writing
                 raise
             else:
                 return
 
     async def _accept(self, firings: Sequence[Firing], events: Sequence[AsyncEvent]) -> None:
         settled = {firing.schedule.name: firing.due for firing in firings}
+        waited = [(firing.schedule.name, firing.due) for firing in firings if firing.waited]
 
         def operation(connection: sqlite3.Connection) -> None:
             settle(connection, settled)
+            end_windows(connection, waited)
             self._acceptor.insert(connection, events)
 
         await self._store.write(operation)

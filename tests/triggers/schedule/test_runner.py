@@ -83,6 +83,18 @@ class Machine:
         return [event["time"] for event in await self.accepted()]
 
 
+class FailingStore(Store):
+    """A store whose disk is full for a number of writes, counted from when `failures` is set."""
+
+    failures = 0
+
+    async def write(self, operation: Callable[[sqlite3.Connection], T]) -> T:
+        if self.failures:
+            self.failures -= 1
+            raise StoreFull(None)
+        return await super().write(operation)
+
+
 @pytest.fixture
 async def machine(store: Store, feed: Feed, clock: Clock) -> Machine:
     return Machine(store, feed, clock)
@@ -297,20 +309,72 @@ async def test_windows_longer_than_the_interval_keep_the_order(machine: Machine)
     assert details == sorted(details)
 
 
-async def test_a_run_still_in_its_window_when_stopped_counts_as_missed(
-    machine: Machine, clock: Clock
+IN_WINDOW = {"expression": "cron(5 0 * * ? *)", "flexible_time_window_in_minutes": 1439}
+
+
+@pytest.mark.parametrize("missed_runs", ["skip", "last", "all"])
+async def test_a_run_that_waits_in_its_window_keeps_its_moment_over_a_restart(
+    machine: Machine, clock: Clock, missed_runs: str
 ) -> None:
-    nightly = {
-        "expression": "cron(5 0 * * ? *)",
-        "flexible_time_window_in_minutes": 1440,
-        "missed_runs": "all",
-    }
+    nightly = {**IN_WINDOW, "missed_runs": missed_runs}
     async with machine.running(nightly=nightly):
         await until(clock, "2026-01-01T00:06:00")
     assert await machine.times() == []
     async with machine.running(nightly=nightly):
         await until(clock, "2026-01-01T00:07:00")
+        assert await machine.times() == []
+        await until(clock, "2026-01-02T00:04:59")
+        assert await machine.times() == ["2026-01-01T00:05:00Z"]
+    async with machine.running(nightly=nightly):
+        await until(clock, "2026-01-02T00:05:00")
     assert await machine.times() == ["2026-01-01T00:05:00Z"]
+
+
+@pytest.mark.parametrize("missed_runs", ["skip", "last", "all"])
+async def test_a_run_whose_moment_in_the_window_passed_while_stopped_fires_at_the_start(
+    machine: Machine, clock: Clock, missed_runs: str
+) -> None:
+    nightly = {**IN_WINDOW, "missed_runs": missed_runs}
+    async with machine.running(nightly=nightly):
+        await until(clock, "2026-01-01T00:06:00")
+    await until(clock, "2026-01-02T00:04:00")
+    async with machine.running(nightly=nightly):
+        await until(clock, "2026-01-02T00:04:30")
+    assert await machine.times() == ["2026-01-01T00:05:00Z"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param({"state": "DISABLED"}, id="disabled"),
+        pytest.param({"expression": "cron(6 0 1 2 ? *)"}, id="changed"),
+    ],
+)
+async def test_a_run_in_its_window_ends_with_its_schedule(
+    machine: Machine, clock: Clock, change: dict[str, Any]
+) -> None:
+    async with machine.running(nightly=IN_WINDOW):
+        await until(clock, "2026-01-01T00:06:00")
+    async with machine.running(nightly={**IN_WINDOW, **change}):
+        await until(clock, "2026-01-01T00:07:00")
+    await until(clock, "2026-01-02T00:04:00")
+    async with machine.running(nightly=IN_WINDOW):
+        await until(clock, "2026-01-02T00:04:30")
+    assert await machine.times() == []
+
+
+async def test_a_store_that_fails_delays_the_beginning_of_a_window_and_loses_no_run(
+    feed: Feed, clock: Clock
+) -> None:
+    async with FailingStore(None, clock) as store:
+        machine = Machine(store, feed, clock)
+        async with machine.running(nightly=IN_WINDOW):
+            await until(clock, "2026-01-01T00:04:00")
+            store.failures = 3
+            await until(clock, "2026-01-01T00:06:00")
+        async with machine.running(nightly=IN_WINDOW):
+            await until(clock, "2026-01-02T00:04:59")
+        assert await machine.times() == ["2026-01-01T00:05:00Z"]
 
 
 async def test_a_long_absence_is_made_up_for_in_small_transactions(machine: Machine, clock: Clock) -> None:
@@ -334,18 +398,6 @@ async def test_a_machine_that_was_asleep_runs_everything_that_came_due(
         monkeypatch.setattr(loop, "_start", datetime(2026, 1, 1, 0, 18, tzinfo=UTC))  # asleep for 18 minutes
         await until(clock, "2026-01-01T00:26:00")
     assert [time[11:16] for time in await machine.times()] == ["00:05", "00:10", "00:15", "00:20", "00:25"]
-
-
-class FailingStore(Store):
-    """A store whose disk is full for a number of writes, counted from when `failures` is set."""
-
-    failures = 0
-
-    async def write(self, operation: Callable[[sqlite3.Connection], T]) -> T:
-        if self.failures:
-            self.failures -= 1
-            raise StoreFull(None)
-        return await super().write(operation)
 
 
 async def test_a_failing_store_delays_runs_and_loses_none(feed: Feed, clock: Clock) -> None:
