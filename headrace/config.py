@@ -19,6 +19,7 @@ from engine.settings import Settings
 from engine.value import dataclass
 from headrace.references import dangling_references
 from headrace.settings_problems import Tables, described
+from triggers.s3.bucket_folders import problems_of_folders
 from triggers.s3.settings import BucketName, BucketSettings, NotificationSettings
 from triggers.schedule.settings import ScheduleName, ScheduleSettings
 from triggers.sqs.settings import QueueName, QueueSettings
@@ -104,10 +105,10 @@ def load(path: Path, *, with_code: bool = True) -> Configuration:
             _define(_valid_functions(raw), folder, problems)
         raise ConfigurationError(problems) from None
     functions = _define(file.functions, folder, problems) if with_code else {}
-    for name, bucket in file.buckets.items():
-        place = folder / bucket.folder.expanduser()
-        if place.exists() and not place.is_dir():
-            problems.append(f"buckets.{name}.folder: {place} is a file: a bucket is a folder")
+    problems += problems_of_folders(
+        {name: folder / bucket.folder.expanduser() for name, bucket in file.buckets.items()},
+        folder / file.simulator.state.expanduser(),
+    )
     if problems:
         raise ConfigurationError(problems)
     simulator = file.simulator

@@ -273,6 +273,7 @@ class Simulator:
             clock=self.clock,
             feed=self.feed,
             loops_allowed=lambda function: functions[function].recursive_loop == "Allow",
+            not_objects=[self.configuration.state],
         )
 
     def _bucket_folder(self, settings: BucketSettings) -> Path:

@@ -23,7 +23,7 @@ from engine.watching import FolderWatcher
 from tests.fakes.accepted_events import AcceptedEvents
 from tests.fakes.waiting import until
 from triggers.s3 import objects
-from triggers.s3.bucket import Bucket
+from triggers.s3.bucket import Bucket, KeyRefused
 from triggers.s3.objects import OpenedBucket
 from triggers.s3.settings import BucketSettings
 
@@ -42,7 +42,7 @@ class Folders:
         self._clock, self._store, self._feed = clock, store, feed
 
     @asynccontextmanager
-    async def bucket(self, **settings: Any) -> AsyncIterator[Bucket]:
+    async def bucket(self, not_objects: Sequence[Path] = (), **settings: Any) -> AsyncIterator[Bucket]:
         """Run the bucket until the block is left."""
         rules = [{"function": "f", "events": ["s3:ObjectCreated:*", "s3:ObjectRemoved:*"]}]
         chosen = {"folder": self.inbox, "settle_time": SETTLE_SECONDS, "notifications": rules} | settings
@@ -56,6 +56,7 @@ class Folders:
                 watcher=watcher,
                 clock=self._clock,
                 feed=self._feed,
+                not_objects=not_objects,
             )
             running = group.create_task(bucket.run())
             await bucket.ready.wait()
@@ -296,7 +297,7 @@ MANY = 1500
 
 @pytest.mark.parametrize("restarted", [{}, {"changes_while_stopped": "ignore"}], ids=["emit", "ignore"])
 async def test_what_is_new_is_settled_at_first_sight_even_when_that_is_cut_short(
-    folders: Folders, restarted: dict[str, str]
+    folders: Folders, restarted: dict[str, Any]
 ) -> None:
     folders.inbox.mkdir()
     for number in range(MANY):
@@ -478,3 +479,38 @@ async def test_forty_thousand_files_are_forty_thousand_events(folders: Folders) 
         keys = [key for name, key in folders.accepted.names_and_keys() if name == PUT]
     assert len(keys) == 40_000
     assert set(keys) == {f"{number}.txt" for number in range(40_000)}
+
+
+async def test_the_state_folder_in_a_bucket_is_never_part_of_it(folders: Folders) -> None:
+    state = folders.inbox / "state"
+    state.mkdir(parents=True)
+    (state / "old").write_bytes(b"there before")
+    async with folders.bucket(existing="emit", ignore=[], not_objects=[state]) as bucket:
+        (state / "new").write_bytes(b"hinted at")
+        (state / "sub").mkdir()
+        (state / "sub" / "deep").write_bytes(b"scanned")
+        (folders.inbox / "drop").write_bytes(b"x")
+        await folders.expect((PUT, "drop"))
+        with pytest.raises(KeyRefused, match="own state"):
+            bucket.begin_upload("state/upload")
+        page = await bucket.list(prefix="", delimiter="", start_after="", limit=10)
+        assert [entry.key for entry in page.entries] == ["drop"]
+    assert (state / "old").exists()
+
+
+async def test_what_became_the_state_folder_leaves_the_bucket_without_a_word(folders: Folders) -> None:
+    state = folders.inbox / "state"
+    state.mkdir(parents=True)
+    async with folders.bucket():
+        (state / "a").write_bytes(b"an object so far")
+        await folders.expect((PUT, "state/a"))
+    async with folders.bucket(not_objects=[state]) as bucket:
+        await until_gone(bucket, "state/a")
+        await folders.expect((PUT, "state/a"))
+    assert (state / "a").read_bytes() == b"an object so far"
+
+
+async def until_gone(bucket: Bucket, key: str) -> None:
+    async with asyncio.timeout(10):
+        while await bucket.find(key) is not None:
+            await asyncio.sleep(0.02)

@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import timedelta
@@ -25,7 +25,7 @@ from triggers.s3.folder import BucketFolder, FolderRules
 from triggers.s3.former_file import FormerFile
 from triggers.s3.journal import Gone, Journal, Stored
 from triggers.s3.key_locks import KeyLocks
-from triggers.s3.keys import UPLOAD_PREFIX, KeyRules, path_of, problem_of_key
+from triggers.s3.keys import UPLOAD_PREFIX, KeyRules, key_of, path_of, problem_of_key
 from triggers.s3.objects import ObjectEntry, ObjectPage
 from triggers.s3.settings import BucketSettings
 from triggers.s3.settle import FileState
@@ -50,7 +50,8 @@ class OpenObject:
 class Bucket:
     """A bucket of the simulator: run it in a task; `ready` is set once every change is noticed.
 
-    `loops_allowed` says of a function whether its `recursive_loop` is "Allow".
+    `loops_allowed` says of a function whether its `recursive_loop` is "Allow". `not_objects` are folders that
+    are never part of the bucket, even when they lie in its folder.
     """
 
     def __init__(
@@ -65,6 +66,7 @@ class Bucket:
         clock: Clock,
         feed: Feed,
         loops_allowed: Callable[[str], bool] = lambda _: False,
+        not_objects: Sequence[Path] = (),
     ) -> None:
         self.name = name
         self.folder = settings.folder.absolute()
@@ -81,7 +83,8 @@ class Bucket:
             clock=clock,
             loops_allowed=loops_allowed,
         )
-        self._rules = KeyRules(settings.ignore, settings.complete_marker)
+        excluded = [key for path in not_objects if (key := _key_of_folder(self.folder, path)) is not None]
+        self._rules = KeyRules(settings.ignore, settings.complete_marker, excluded)
         self._watched = BucketFolder(
             self.folder,
             FolderRules(
@@ -148,6 +151,8 @@ class Bucket:
         problem = problem_of_key(key)
         if problem is None and key.startswith(UPLOAD_PREFIX):
             problem = f"names that begin with {UPLOAD_PREFIX} are kept for uploads"
+        if problem is None and self._rules.excludes(key):
+            problem = "the simulator keeps its own state there"
         if problem is not None:
             raise KeyRefused(problem)
         return Upload(self.folder)
@@ -284,6 +289,11 @@ class Upload:
         if self._file is not None:
             self._file.close()
         self._path.unlink(missing_ok=True)
+
+
+def _key_of_folder(bucket: Path, folder: Path) -> str | None:
+    """Return the key by which a folder lies in the bucket's, links resolved; None when it does not."""
+    return key_of(os.path.realpath(bucket), os.path.realpath(folder))
 
 
 def _open(folder: Path, entry: ObjectEntry) -> OpenObject | None:

@@ -228,7 +228,7 @@ class BucketFolder:
             self._scans[prefix] = self._scans.get(prefix, False) or finished
             return
         if not prefix:
-            self.exempt.update(key for key in indexed if rules.ignores(key))
+            self.exempt.update(key for key in indexed if rules.ignores(key) and not rules.excludes(key))
         self._refuse_all(scanned)
         differing = {
             key
@@ -239,7 +239,8 @@ class BucketFolder:
         for key in differing:
             if key in self._candidates and not finished:
                 continue  # it is being looked after already, perhaps silently
-            self._candidates.note(key, finished=finished and key in scanned.states, silent=silent)
+            unheard = silent or rules.excludes(key)
+            self._candidates.note(key, finished=finished and key in scanned.states, silent=unheard)
 
     def _beat(self, now: datetime) -> None:
         """See whether the folder is still the one that is watched."""

@@ -20,11 +20,18 @@ class KeyRules:
     """The keys of one bucket: `ignore` has shell patterns, `complete_marker` a suffix or nothing.
 
     A pattern without `/` is held against every part of the key, so that what lies in an ignored folder is
-    ignored too; one with `/` is held against the whole key.
+    ignored too; one with `/` is held against the whole key. `not_objects` has keys which, with all that lies
+    below them, are never objects, whoever asks.
     """
 
-    def __init__(self, ignore: Sequence[str] = DEFAULT_IGNORE, complete_marker: str | None = None) -> None:
+    def __init__(
+        self,
+        ignore: Sequence[str] = DEFAULT_IGNORE,
+        complete_marker: str | None = None,
+        not_objects: Sequence[str] = (),
+    ) -> None:
         self.complete_marker = complete_marker
+        self._not_objects = tuple(f"{key}/" for key in not_objects)
         parts = [fnmatch.translate(pattern) for pattern in ignore if "/" not in pattern]
         wholes = [fnmatch.translate(pattern) for pattern in ignore if "/" in pattern]
         self._part = re.compile("|".join([*parts, re.escape(UPLOAD_PREFIX) + ".*"]), re.DOTALL)
@@ -32,9 +39,15 @@ class KeyRules:
 
     def ignores(self, key: str) -> bool:
         """Say whether a file of this name is left alone unless it is an object already."""
+        if self.excludes(key):
+            return True
         if any(self._part.match(part) for part in key.split("/")):
             return True
         return self._whole is not None and self._whole.match(key) is not None
+
+    def excludes(self, key: str) -> bool:
+        """Say whether no file of this name is ever an object."""
+        return bool(self._not_objects) and f"{key}/".startswith(self._not_objects)
 
     def is_upload(self, key: str) -> bool:
         """Say whether this is an unfinished upload of the endpoint."""

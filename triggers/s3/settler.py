@@ -161,6 +161,7 @@ class Settler:
         """Return the states that can be trusted: none at all while the folder is not there."""
         markers = [marker for key in keys if (marker := self._rules.marker_of(key)) is not None]
         states = files.look(self._folder, [*keys, *markers])
+        states.update(dict.fromkeys(filter(self._rules.excludes, keys)))
         try:
             there = files.identity(self._folder) == self.identity
         except OSError:

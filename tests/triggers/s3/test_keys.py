@@ -41,6 +41,18 @@ def test_the_list_can_be_replaced_and_a_pattern_with_a_slash_is_about_the_whole_
     assert not rules.ignores(".hidden")
 
 
+def test_what_is_never_an_object_is_known_by_whole_names() -> None:
+    rules = KeyRules((), not_objects=["state"])
+    assert [rules.excludes(key) for key in ("state", "state/a/b", "state.txt", "a/state", "states/a")] == [
+        True,
+        True,
+        False,
+        False,
+        False,
+    ]
+    assert rules.ignores("state/a")
+
+
 def test_a_marker_names_its_object() -> None:
     rules = KeyRules((), ".done")
     assert (rules.object_of_marker("a/b.done"), rules.object_of_marker("a/b"), rules.marker_of("a/b")) == (
