@@ -4,7 +4,7 @@ Source: Lambda developer guide, "Using AWS Lambda with Amazon Kinesis"; key orde
 LocalStack's test_lambda_integration_kinesis.
 """
 
-import base64
+from binascii import b2a_base64
 from typing import Any
 
 from engine.value import dataclass
@@ -33,7 +33,7 @@ def event_record(
             "kinesisSchemaVersion": "1.0",
             "partitionKey": partition_key,
             "sequenceNumber": sequence_number,
-            "data": base64.b64encode(data).decode("ascii"),
+            "data": b2a_base64(data, newline=False).decode("ascii"),
             "approximateArrivalTimestamp": arrived_at / 1000,
         },
         "eventSource": "aws:kinesis",

@@ -29,7 +29,7 @@ from triggers.kinesis.limits import RecordEntry
 from triggers.kinesis.routing import HashKeyRange, hash_key
 from triggers.kinesis.sequence_number import parse, record_part
 from triggers.kinesis.shard import StreamShard, shard_id, shard_number
-from triggers.kinesis.stream_table import RecordRun, StoredRecord, StreamProperties, Trimmed
+from triggers.kinesis.stream_table import RecordRun, StreamProperties, Trimmed
 
 READ_BYTES = 10 * 1024 * 1024
 TRIM_EVERY_MILLIS = 60_000
@@ -165,11 +165,8 @@ class Stream:
                 return ShardPage((), ended=True)
             raise ShardNotFound(shard_id, self.stream_name, self.account_id)
         run = await self.read_shard(shard, after, limit)
-        return ShardPage(
-            [self._stream_record(shard, shard_id, stored) for stored in run.records],
-            # As it was before reading: a shard that was closed meanwhile got records meanwhile.
-            ended=not run.more and not shard.is_open,
-        )
+        # As the shard was before reading: one that was closed meanwhile may have got records meanwhile.
+        return ShardPage(self._stream_records(shard, run), ended=not run.more and not shard.is_open)
 
     def listen(self, callback: Callable[[], None]) -> Callable[[], None]:
         """Call `callback` after each put and each change of the shards; return what ends that."""
@@ -276,11 +273,17 @@ class Stream:
         key = hash_key(entry.partition_key) if explicit is None else int(explicit)
         return self._open[bisect_right(self._first_hash_keys, key) - 1]
 
-    def _stream_record(self, shard: StreamShard, shard_id: str, stored: StoredRecord) -> StreamRecord:
-        arrived_at, key = stored.arrived_at, stored.partition_key
-        number = str(shard.sequence_numbers | record_part(stored.position, arrived_at // 1000))
-        record = event_record(self._origin, shard_id, number, arrived_at, key, stored.data)
-        return StreamRecord(stored.position, number, key, from_millis(arrived_at), record)
+    def _stream_records(self, shard: StreamShard, run: RecordRun) -> list[StreamRecord]:
+        origin, shard_id, shared = self._origin, shard.shard_id, shard.sequence_numbers
+        moment, millis = self.created_at, None  # records of one put share their moment
+        records = []
+        for position, arrived_at, key, data in run.records:
+            if arrived_at != millis:
+                moment, millis = from_millis(arrived_at), arrived_at
+            number = str(shared | record_part(position, arrived_at // 1000))
+            record = event_record(origin, shard_id, number, arrived_at, key, data)
+            records.append(StreamRecord(position, number, key, moment, record))
+        return records
 
     def _open_shard(self, shard_id: str) -> StreamShard:
         shard = self.shard(shard_id)

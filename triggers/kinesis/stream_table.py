@@ -34,14 +34,8 @@ class StoredStream:
     shards: tuple[StreamShard, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class StoredRecord:
-    """A record of a shard."""
-
-    position: int
-    arrived_at: int
-    partition_key: str
-    data: bytes
+NewRecord = tuple[int, int, str, bytes]  # the shard's row, arrival, partition key, data
+StoredRecord = tuple[int, int, str, bytes]  # position, arrival, partition key, data
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +52,6 @@ class Trimmed:
 
     shards: tuple[StreamShard, ...]
     more: bool
-
-
-NewRecord = tuple[int, int, str, bytes]  # the shard's row, arrival, partition key, data
 
 
 def open_stream(
@@ -143,7 +134,7 @@ def read_records(
         if len(records) == limit or size >= max_bytes:
             rows.close()
             return RecordRun(records, more=True)
-        records.append(StoredRecord(*row))
+        records.append(row)
         size += len(row[3])
     return RecordRun(records, more=False)
 
