@@ -1,7 +1,7 @@
 """Shard iterators and GetRecords.
 
 An iterator is opaque to clients: here it holds its place and when it was given out, so that nothing is kept
-for it. Source: Kinesis API reference, GetShardIterator and GetRecords; texts by way of the kinesalite project.
+for it. Source: Kinesis API reference, GetShardIterator and GetRecords; texts as kinesalite has them.
 """
 
 import base64

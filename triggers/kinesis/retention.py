@@ -14,7 +14,7 @@ LEAST_HOURS, MOST_HOURS = 24, 8760
 def changed_retention(
     hours: int, existing: timedelta, direction: Literal["Increase", "Decrease"], stream: str
 ) -> timedelta:
-    """Return the new retention period. Raises InvalidArgument when it is out of range or goes the other way."""
+    """Return the new retention period. Raises InvalidArgument out of range or in the other direction."""
     existing_hours = existing // timedelta(hours=1)
     if hours < LEAST_HOURS:
         raise InvalidArgument(

@@ -11,7 +11,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 from engine.settings import Settings
-from triggers.kinesis.stream_table import StreamProperties
+from triggers.kinesis.properties import StreamProperties
 
 NAME = re.compile(r"[a-zA-Z0-9_.-]{1,128}")
 

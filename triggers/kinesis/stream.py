@@ -26,10 +26,11 @@ from triggers.kinesis import limits, resharding, stream_table
 from triggers.kinesis.errors import InvalidArgument, ShardNotFound
 from triggers.kinesis.event import RecordOrigin, event_record
 from triggers.kinesis.limits import RecordEntry
+from triggers.kinesis.properties import StreamProperties
 from triggers.kinesis.routing import HashKeyRange, hash_key
 from triggers.kinesis.sequence_number import parse, record_part
 from triggers.kinesis.shard import StreamShard, shard_id, shard_number
-from triggers.kinesis.stream_table import RecordRun, StreamProperties, Trimmed
+from triggers.kinesis.stream_table import RecordRun, Trimmed
 
 READ_BYTES = 10 * 1024 * 1024
 TRIM_EVERY_MILLIS = 60_000

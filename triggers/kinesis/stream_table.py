@@ -9,20 +9,12 @@ from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
 from engine.value import dataclass
+from triggers.kinesis.properties import StreamProperties
 from triggers.kinesis.routing import HashKeyRange, even_ranges
 from triggers.kinesis.shard import StreamShard
 
 HOUR = timedelta(hours=1)
 TRIMMED_AT_ONCE = 5_000  # records of a shard, so that no write takes long
-
-
-@dataclass(frozen=True, slots=True)
-class StreamProperties:
-    """What a stream is made with. A record's size is that of its data and its partition key."""
-
-    shards: int = 1
-    retention: timedelta = timedelta(hours=24)
-    max_record_bytes: int = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ from engine.feed import Feed
 from engine.mapping.source import StreamSource
 from engine.store.database import Store
 from triggers.kinesis.limits import RecordEntry
+from triggers.kinesis.properties import StreamProperties
 from triggers.kinesis.stream import Stream
-from triggers.kinesis.stream_table import StreamProperties
 
 ACCOUNT = Account("123456789012", "eu-west-1")
 SHARD = "shardId-000000000000"
