@@ -6,7 +6,7 @@ import sqlite3
 from engine.clock import Clock
 from engine.invocation.destination import DestinationMessage, DestinationRefused
 from triggers.sqs.message import MessageAttribute
-from triggers.sqs.queue import MESSAGE_BYTES, Queue
+from triggers.sqs.queue import Queue
 
 
 class QueueDestination:
@@ -19,15 +19,14 @@ class QueueDestination:
         self._chance = chance
 
     def send(self, connection: sqlite3.Connection, message: DestinationMessage) -> None:
-        """Store the message. Refuses one that is larger than a queue takes."""
+        """Store the message. Refuses one that is larger than the queue takes."""
+        most = self._queue.attributes.maximum_message_size
         size = len(message.body) + sum(
             len(name) + len(attribute.data_type) + len(attribute.value.encode())
             for name, attribute in message.attributes.items()
         )
-        if size > MESSAGE_BYTES:
-            raise DestinationRefused(
-                f"the message of {size} bytes is larger than a queue takes ({MESSAGE_BYTES})"
-            )
+        if size > most:
+            raise DestinationRefused(f"the message of {size} bytes is larger than the queue takes ({most})")
         self._queue.send_in(
             connection,
             message.body.decode(),
@@ -40,6 +39,7 @@ class QueueDestination:
 
     def wake(self) -> None:
         """Let receivers of the queue look."""
+        self._queue.wake()
 
     def _trace_header(self) -> str:
         seconds = int(self._clock.now().timestamp())

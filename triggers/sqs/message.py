@@ -8,10 +8,13 @@ import base64
 import hashlib
 import struct
 from collections.abc import Mapping
-from datetime import datetime
+from dataclasses import field
+from datetime import datetime, timedelta
 
+from engine.clock import to_millis
 from engine.value import dataclass
 
+SENDER_ID = "AIDAHEADRACE000000001"  # who sends here; real ones are those of a user or a role
 TEXT, BINARY = b"\x01", b"\x02"  # how an attribute's value is marked in the digest
 
 
@@ -24,33 +27,96 @@ class MessageAttribute:
 
 
 @dataclass(frozen=True, slots=True)
+class OutgoingMessage:
+    """A message to be sent. `system_attributes` can hold AWSTraceHeader; no `delay` means the queue's."""
+
+    body: str
+    attributes: Mapping[str, MessageAttribute] = field(default_factory=dict)
+    system_attributes: Mapping[str, str] = field(default_factory=dict)
+    delay: timedelta | None = None
+    group_id: str | None = None
+    deduplication_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SentMessage:
+    """What the sender of a message is told. `sequence_number` is that of a FIFO queue."""
+
+    message_id: str
+    sequence_number: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
-    """A stored message; `system_attributes` are those that were sent, such as AWSTraceHeader."""
+    """A stored message; `system_attributes` are those that were sent, such as AWSTraceHeader.
+
+    `visible_at` is when it can be received next. `receipt_handle` is there once it has been received.
+    """
 
     message_id: str
     body: str
     attributes: Mapping[str, MessageAttribute]
     system_attributes: Mapping[str, str]
     sent_at: datetime
+    visible_at: datetime | None = None
+    receive_count: int = 0
+    first_received_at: datetime | None = None
+    group_id: str | None = None
+    deduplication_id: str | None = None
+    sequence_number: str | None = None
+    dead_letter_source: str | None = None
+    receipt_handle: str | None = None
 
     @property
     def md5_of_body(self) -> str:
         """The hex MD5 of the body."""
-        return hashlib.md5(self.body.encode(), usedforsecurity=False).hexdigest()
+        return md5_of_body(self.body)
 
     @property
     def md5_of_attributes(self) -> str | None:
         """The hex MD5 over all attributes, sorted by name; None without attributes."""
-        if not self.attributes:
-            return None
-        digest = hashlib.md5(usedforsecurity=False)
-        for name in sorted(self.attributes):
-            attribute = self.attributes[name]
-            binary = isinstance(attribute.value, bytes)
-            value = attribute.value if isinstance(attribute.value, bytes) else attribute.value.encode()
-            digest.update(_with_length(name.encode()) + _with_length(attribute.data_type.encode()))
-            digest.update((BINARY if binary else TEXT) + _with_length(value))
-        return digest.hexdigest()
+        return md5_of_attributes(self.attributes)
+
+
+def md5_of_body(body: str) -> str:
+    """Return the hex MD5 of a message's body."""
+    return hashlib.md5(body.encode(), usedforsecurity=False).hexdigest()
+
+
+def md5_of_attributes(attributes: Mapping[str, MessageAttribute]) -> str | None:
+    """Return the hex MD5 over attributes, sorted by name; None when there are none."""
+    if not attributes:
+        return None
+    digest = hashlib.md5(usedforsecurity=False)
+    for name in sorted(attributes):
+        attribute = attributes[name]
+        binary = isinstance(attribute.value, bytes)
+        value = attribute.value if isinstance(attribute.value, bytes) else attribute.value.encode()
+        digest.update(_with_length(name.encode()) + _with_length(attribute.data_type.encode()))
+        digest.update((BINARY if binary else TEXT) + _with_length(value))
+    return digest.hexdigest()
+
+
+def system_attributes(message: Message) -> dict[str, str]:
+    """Return what SQS says of a received message, all as text, in the recorded order of keys."""
+    sent = str(to_millis(message.sent_at))
+    first = sent if message.first_received_at is None else str(to_millis(message.first_received_at))
+    found = {
+        "ApproximateReceiveCount": str(message.receive_count),
+        "SentTimestamp": sent,
+        "SenderId": SENDER_ID,
+        "ApproximateFirstReceiveTimestamp": first,
+        **message.system_attributes,
+    }
+    if message.sequence_number is not None:
+        found["SequenceNumber"] = message.sequence_number
+    if message.group_id is not None:
+        found["MessageGroupId"] = message.group_id
+    if message.deduplication_id is not None:
+        found["MessageDeduplicationId"] = message.deduplication_id
+    if message.dead_letter_source is not None:
+        found["DeadLetterQueueSourceArn"] = message.dead_letter_source
+    return found
 
 
 def attributes_to_json(attributes: Mapping[str, MessageAttribute]) -> dict[str, dict[str, str]]:

@@ -1,32 +1,82 @@
-"""A local SQS queue: messages in the store, oldest first.
+"""A local SQS queue: messages in the store, taken in, handed out and deleted as SQS does.
 
-So far it takes in what functions send to their destinations and shows what it holds.
+Source: Amazon SQS API reference and developer guide.
 """
 
+import asyncio
 import sqlite3
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from functools import partial
-from typing import Any
-from uuid import uuid4
-
-import orjson
 
 from engine.arn import Account
-from engine.clock import Clock, from_millis, to_millis
+from engine.clock import Clock
+from engine.errors import StoreError
+from engine.feed import Feed, MessageRedriven
+from engine.mapping.source import QueueMessage
 from engine.store.database import Store
-from triggers.sqs.message import Message, MessageAttribute, attributes_from_json, attributes_to_json
-
-MESSAGE_BYTES = 1024 * 1024  # body and attributes together
+from triggers.sqs import receipts, validation
+from triggers.sqs.arrivals import Arrivals
+from triggers.sqs.attributes import QueueAttributes
+from triggers.sqs.errors import InvalidParameter, ReceiptHandleIsInvalid
+from triggers.sqs.event import build_record
+from triggers.sqs.message import Message, MessageAttribute, OutgoingMessage, SentMessage
+from triggers.sqs.message_table import (
+    Counts,
+    count_messages,
+    counts,
+    oldest_messages,
+    to_received_message,
+)
+from triggers.sqs.receipt_handle import Receipt, from_handle
+from triggers.sqs.receive import Received, Receiving, receive
+from triggers.sqs.send import send
 
 
 class Queue:
-    """One standard queue."""
+    """One queue. `queues` are all queues by name, among them its dead-letter queue."""
 
-    def __init__(self, name: str, account: Account, store: Store, clock: Clock) -> None:
-        self.name = name
-        self.arn = account.queue(name)
+    def __init__(
+        self,
+        name: str,
+        account: Account,
+        store: Store,
+        clock: Clock,
+        *,
+        attributes: QueueAttributes | None = None,
+        feed: Feed | None = None,
+        queues: Mapping[str, "Queue"] | None = None,
+    ) -> None:
+        self.attributes = attributes or QueueAttributes.default(name, account)
+        self.name = f"queues.{name}"
+        self.arn = self.attributes.arn
+        self._region = account.region
         self._store = store
         self._clock = clock
+        self._feed = feed
+        self._queues = {} if queues is None else queues
+        self._arrivals = Arrivals(clock)
+
+    @property
+    def is_fifo(self) -> bool:
+        """Whether order is kept in each message group."""
+        return self.attributes.is_fifo
+
+    @property
+    def visibility_timeout(self) -> timedelta:
+        """How long a received message is hidden when the receiver does not say."""
+        return self.attributes.visibility_timeout
+
+    async def send(self, messages: Sequence[OutgoingMessage]) -> list[SentMessage]:
+        """Return once all messages are in the store. Raises QueueError for one that SQS would not take:
+        then none is.
+        """
+        for message in messages:
+            validation.check(self.attributes, message)
+        sending = partial(send, queue=self.attributes, messages=messages, now=self._clock.now())
+        sent = await self._store.write(sending)
+        self.wake()
+        return sent
 
     def send_in(
         self,
@@ -35,53 +85,188 @@ class Queue:
         attributes: Mapping[str, MessageAttribute] | None = None,
         system_attributes: Mapping[str, str] | None = None,
     ) -> str:
-        """Store a message within a transaction of the caller's, on the store's thread; return its id."""
-        message_id = str(uuid4())
-        connection.execute(
-            "INSERT INTO sqs_messages (queue, message_id, body, attributes, system_attributes, sent_at)"
-            " VALUES (?, ?, ?, ?, ?, ?)",
-            (
-                self.name,
-                message_id,
-                body,
-                orjson.dumps(attributes_to_json(attributes or {})).decode(),
-                orjson.dumps(system_attributes or {}).decode(),
-                to_millis(self._clock.now()),
-            ),
-        )
-        return message_id
+        """Store a message within a transaction of the caller's, on the store's thread; return its id.
+
+        Call `wake` when the transaction is committed.
+        """
+        message = OutgoingMessage(body, attributes or {}, system_attributes or {})
+        (sent,) = send(connection, self.attributes, [message], self._clock.now())
+        return sent.message_id
+
+    def wake(self) -> None:
+        """Let those who wait for messages look again."""
+        self._arrivals.ring()
+
+    async def receive(
+        self, limit: int, *, visibility_timeout: timedelta | None = None, wait: timedelta | None = None
+    ) -> list[QueueMessage]:
+        """Hide and return up to `limit` messages for a mapping, as soon as there is one.
+
+        Returns none when there was none within `wait`; without `wait` it waits for ever. Cancelling it
+        loses nothing: what was hidden already is visible again.
+        """
+        until = None if wait is None else self._clock.now() + wait
+        messages = await self._receive(self._receiving(limit, visibility_timeout, leased=True), until)
+        return [
+            QueueMessage(
+                message.message_id,
+                message.receipt_handle or "",
+                message.group_id if self.is_fifo else None,
+                build_record(message, self.arn, self._region),
+            )
+            for message in messages
+        ]
+
+    async def receive_messages(
+        self, limit: int, *, visibility_timeout: timedelta | None = None, wait: timedelta | None = None
+    ) -> list[Message]:
+        """As `receive`, for a client of the API: waits no longer than the queue's wait time by default."""
+        wait = self.attributes.receive_message_wait_time if wait is None else wait
+        wanted = self._receiving(limit, visibility_timeout, leased=False)
+        return await self._receive(wanted, self._clock.now() + wait)
+
+    async def delete(self, receipt_handles: Sequence[str]) -> None:
+        """Delete messages for good. Handles that mean nothing any more are passed over."""
+        found = [receipt for handle in receipt_handles if (receipt := from_handle(handle)) is not None]
+        await self._delete(found)
+
+    async def delete_message(self, receipt_handle: str) -> None:
+        """Delete a message; one that is gone already is a success.
+
+        Raises ReceiptHandleIsInvalid, and in a FIFO queue InvalidParameter for a receipt that has expired.
+        """
+        (outcome,) = await self._delete([_receipt(receipt_handle)])
+        if outcome == "expired":
+            raise _expired(receipt_handle)
+
+    async def change_visibility(self, receipt_handles: Sequence[str], timeout: timedelta) -> None:
+        """Hide received messages for `timeout` from now; zero makes them visible."""
+        found = [receipt for handle in receipt_handles if (receipt := from_handle(handle)) is not None]
+        await self._change_visibility(found, timeout)
+
+    async def change_message_visibility(self, receipt_handle: str, timeout: timedelta) -> None:
+        """Hide a message for `timeout` from now; zero makes it visible.
+
+        Raises ReceiptHandleIsInvalid, and InvalidParameter when the message is gone, would be held for over
+        twelve hours, or is in a FIFO queue and its receipt has expired.
+        """
+        (outcome,) = await self._change_visibility([_receipt(receipt_handle)], timeout)
+        if outcome == "expired":
+            raise _expired(receipt_handle)
+        if outcome == "absent":
+            raise InvalidParameter.because(
+                receipt_handle,
+                "ReceiptHandle",
+                "Message does not exist or is not available for visibility timeout change.",
+            )
+        if outcome == "too_long":
+            raise InvalidParameter.because(
+                int(timeout.total_seconds()),
+                "VisibilityTimeout",
+                "Total VisibilityTimeout for the message is beyond the limit [43200 seconds].",
+            )
 
     async def peek(self, limit: int) -> list[Message]:
-        """Return up to `limit` messages, oldest first, and change nothing."""
-        return await self._store.read(partial(oldest_messages, queue=self.name, limit=limit))
+        """Return up to `limit` messages, the next ones first, and change nothing."""
+        return await self._store.read(partial(oldest_messages, queue=self.attributes.name, limit=limit))
 
     async def count(self) -> int:
         """Return how many messages the queue holds."""
-        return await self._store.read(partial(count_messages, queue=self.name))
+        return await self._store.read(partial(count_messages, queue=self.attributes.name))
+
+    async def counts(self) -> Counts:
+        """Return how many messages are visible, in flight and delayed."""
+        return await self._store.read(partial(counts, queue=self.attributes.name, now=self._clock.now()))
+
+    async def release_leases(self) -> None:
+        """At the start: show again what mappings had in hand when the simulator ended."""
+        releasing = partial(receipts.release_leases, queue=self.attributes, now=self._clock.now())
+        await self._store.write(releasing)
+        self.wake()
+
+    def _receiving(self, limit: int, visibility_timeout: timedelta | None, *, leased: bool) -> Receiving:
+        timeout = self.visibility_timeout if visibility_timeout is None else visibility_timeout
+        return Receiving(limit, timeout, leased)
+
+    async def _receive(self, wanted: Receiving, until: datetime | None) -> list[Message]:
+        while True:
+            seen = self._arrivals.count
+            received = await self._claim(wanted)
+            if received.rows:
+                return [to_received_message(row, received.received_at) for row in received.rows]
+            now = self._clock.now()
+            if until is not None and now >= until:
+                return []
+            moments = [moment for moment in (received.next_at, until) if moment is not None]
+            await self._arrivals.wait(seen, min(moments, default=None))
+
+    async def _claim(self, wanted: Receiving) -> Received:
+        """Receive what there is now; if cancelled meanwhile, give it back before leaving."""
+        operation = partial(receive, queue=self.attributes, wanted=wanted, now=self._clock.now())
+        claiming = asyncio.ensure_future(self._store.write(operation))
+        try:
+            received = await asyncio.shield(claiming)
+        except asyncio.CancelledError:
+            await self._give_back(claiming)
+            raise
+        self._tell_of_redriven(received)
+        return received
+
+    async def _give_back(self, claiming: "asyncio.Future[Received]") -> None:
+        try:
+            received = await claiming
+            found = [
+                Receipt(row.sequence, row.receive_count, received.received_at, row.message_id)
+                for row in received.rows
+            ]
+            if found:
+                await self._store.write(partial(receipts.give_back, queue=self.attributes, receipts=found))
+        except StoreError:
+            return  # nothing was hidden, or it is visible again after its timeout
+        self._tell_of_redriven(received)
+        self.wake()
+
+    def _tell_of_redriven(self, received: Received) -> None:
+        policy = self.attributes.redrive_policy
+        if not received.redriven or policy is None:
+            return
+        if policy.dead_letter_queue in self._queues:
+            self._queues[policy.dead_letter_queue].wake()
+        if self._feed is not None:
+            now = self._clock.now()
+            for row in received.redriven:
+                target = policy.dead_letter_target_arn
+                self._feed.publish(MessageRedriven(now, self.name, row.message_id, row.receive_count, target))
+
+    async def _delete(self, found: Sequence[Receipt]) -> list[receipts.DeleteOutcome]:
+        deleting = partial(receipts.delete, queue=self.attributes, receipts=found, now=self._clock.now())
+        outcomes = await self._store.write(deleting)
+        if self.is_fifo:
+            self.wake()  # the rest of the groups may follow
+        return outcomes
+
+    async def _change_visibility(
+        self, found: Sequence[Receipt], timeout: timedelta
+    ) -> list[receipts.ChangeOutcome]:
+        now = self._clock.now()
+
+        def operation(connection: sqlite3.Connection) -> list[receipts.ChangeOutcome]:
+            return [
+                receipts.change_visibility(connection, self.attributes, receipt, timeout, now)
+                for receipt in found
+            ]
+
+        outcomes = await self._store.write(operation)
+        self.wake()
+        return outcomes
 
 
-def oldest_messages(connection: sqlite3.Connection, queue: str, limit: int) -> list[Message]:
-    """Return up to `limit` messages of a queue, oldest first."""
-    rows = connection.execute(
-        "SELECT message_id, body, attributes, system_attributes, sent_at FROM sqs_messages"
-        " WHERE queue = ? ORDER BY sequence LIMIT ?",
-        (queue, limit),
-    )
-    return [_message(row) for row in rows]
+def _receipt(handle: str) -> Receipt:
+    receipt = from_handle(handle)
+    if receipt is None:
+        raise ReceiptHandleIsInvalid(handle)
+    return receipt
 
 
-def count_messages(connection: sqlite3.Connection, queue: str) -> int:
-    """Return how many messages a queue holds."""
-    row = connection.execute("SELECT count(*) FROM sqs_messages WHERE queue = ?", (queue,)).fetchone()
-    return int(row[0])
-
-
-def _message(row: Sequence[Any]) -> Message:
-    message_id, body, attributes, system_attributes, sent_at = row
-    return Message(
-        message_id,
-        body,
-        attributes_from_json(orjson.loads(attributes)),
-        orjson.loads(system_attributes),
-        from_millis(sent_at),
-    )
+def _expired(handle: str) -> InvalidParameter:
+    return InvalidParameter.because(handle, "ReceiptHandle", "The receipt handle has expired.")

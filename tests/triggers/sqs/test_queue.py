@@ -11,9 +11,10 @@ from engine.arn import Account
 from engine.clock import Clock
 from engine.invocation.destination import DestinationMessage, DestinationRefused, TextAttribute
 from engine.store.database import Store
+from triggers.sqs.attributes import MESSAGE_BYTES
 from triggers.sqs.destination import QueueDestination
 from triggers.sqs.message import MessageAttribute
-from triggers.sqs.queue import MESSAGE_BYTES, Queue
+from triggers.sqs.queue import Queue
 
 
 @pytest.fixture
@@ -76,7 +77,7 @@ async def test_a_message_over_one_megabyte_is_refused(queue: Queue, store: Store
     attributes = {"a": TextAttribute("String", "xx")}
     fits = DestinationMessage("f", b"x" * (MESSAGE_BYTES - 9), ("f",), attributes)
     await store.write(partial(destination.send, message=fits))
-    with pytest.raises(DestinationRefused, match="larger than a queue takes"):
+    with pytest.raises(DestinationRefused, match="larger than the queue takes"):
         await store.write(
             partial(destination.send, message=DestinationMessage("f", fits.body + b"x", ("f",), attributes))
         )

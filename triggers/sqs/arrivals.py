@@ -1,0 +1,58 @@
+"""Wakes those who wait for messages."""
+
+import asyncio
+from datetime import datetime
+
+from engine.clock import Clock
+
+
+class Arrivals:
+    """A bell: rung when messages may have arrived, it also rings by itself at moments that are asked for.
+
+    `count` says how often it has rung. Who waits says up to which count it has looked, so that no ringing
+    between looking and waiting is missed.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self.count = 0
+        self._clock = clock
+        self._waiting: set[asyncio.Future[None]] = set()
+        self._alarm: asyncio.Task[None] | None = None
+        self._alarm_at: datetime | None = None
+
+    def ring(self) -> None:
+        """Wake everybody who waits."""
+        self.count += 1
+        waiting, self._waiting = self._waiting, set()
+        for future in waiting:
+            if not future.done():
+                future.set_result(None)
+
+    async def wait(self, seen: int, until: datetime | None) -> None:
+        """Return when it has rung more than `seen` times, or at `until` at the latest."""
+        if self.count != seen:
+            return
+        if until is not None:
+            self._set_alarm(until)
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.add(future)
+        try:
+            await future
+        finally:
+            self._waiting.discard(future)
+            if not self._waiting and self._alarm is not None:
+                self._alarm.cancel()
+                self._alarm = self._alarm_at = None
+
+    def _set_alarm(self, moment: datetime) -> None:
+        if self._alarm is not None and self._alarm_at is not None and self._alarm_at <= moment:
+            return
+        if self._alarm is not None:
+            self._alarm.cancel()
+        self._alarm_at = moment
+        self._alarm = asyncio.get_running_loop().create_task(self._ring_at(moment), name="visibility alarm")
+
+    async def _ring_at(self, moment: datetime) -> None:
+        await self._clock.sleep_until(moment)
+        self._alarm = self._alarm_at = None
+        self.ring()
