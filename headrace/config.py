@@ -4,25 +4,30 @@ All problems are reported at once, each with its path, what is allowed there and
 """
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field, ValidationError, field_validator
 
 from engine.arn import Account
 from engine.errors import CodeError, ConfigurationError
 from engine.functions.definition import FunctionDefinition, define
-from engine.functions.settings import FunctionName, FunctionSettings
+from engine.functions.settings import FunctionSettings
 from engine.settings import Settings
 from engine.value import dataclass
 from headrace.references import dangling_references
-from headrace.settings_problems import Tables, described
-from triggers.s3.bucket_folders import problems_of_folders
-from triggers.s3.settings import BucketName, BucketSettings, NotificationSettings
-from triggers.schedule.settings import ScheduleName, ScheduleSettings
-from triggers.sqs.settings import QueueName, QueueSettings
+from headrace.settings_models import TABLE_NAMES, nested_tables, resource_type, table_type
+from headrace.settings_problems import described, unknown_option
+
+if TYPE_CHECKING:
+    from engine.mapping.settings import MappingSettings
+    from triggers.kinesis.settings import StreamSettings
+    from triggers.s3.settings import BucketSettings
+    from triggers.schedule.settings import ScheduleSettings
+    from triggers.sqs.settings import QueueSettings
 
 
 class SimulatorSettings(Settings):
@@ -51,25 +56,17 @@ class SimulatorSettings(Settings):
         return host.strip("[]"), int(port)
 
 
-class ConfigurationFile(Settings):
+@dataclass(frozen=True, slots=True)
+class ConfigurationFile:
     """The top level of `headrace.toml`."""
 
-    simulator: SimulatorSettings = Field(default_factory=SimulatorSettings)
-    functions: dict[FunctionName, FunctionSettings] = Field(default_factory=dict)
-    buckets: dict[BucketName, BucketSettings] = Field(default_factory=dict)
-    queues: dict[QueueName, QueueSettings] = Field(default_factory=dict)
-    schedules: dict[ScheduleName, ScheduleSettings] = Field(default_factory=dict)
-
-
-TABLES: Tables = {
-    (): ConfigurationFile,
-    ("simulator",): SimulatorSettings,
-    ("functions", "*"): FunctionSettings,
-    ("buckets", "*"): BucketSettings,
-    ("buckets", "*", "notifications", "*"): NotificationSettings,
-    ("queues", "*"): QueueSettings,
-    ("schedules", "*"): ScheduleSettings,
-}
+    simulator: SimulatorSettings = field(default_factory=SimulatorSettings)
+    functions: "Mapping[str, FunctionSettings]" = field(default_factory=dict)
+    buckets: "Mapping[str, BucketSettings]" = field(default_factory=dict)
+    queues: "Mapping[str, QueueSettings]" = field(default_factory=dict)
+    streams: "Mapping[str, StreamSettings]" = field(default_factory=dict)
+    schedules: "Mapping[str, ScheduleSettings]" = field(default_factory=dict)
+    event_source_mappings: "Sequence[MappingSettings]" = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,23 +93,72 @@ def load(path: Path, *, with_code: bool = True) -> Configuration:
     """
     raw = read_toml(path)
     folder = path.resolve().parent
-    problems = list(dangling_references(raw, _account(raw)))
-    try:
-        file = ConfigurationFile.model_validate(raw)
-    except ValidationError as error:
-        problems = [*described(error.errors(), TABLES), *problems]
-        if with_code:
-            _define(_valid_functions(raw), folder, problems)
-        raise ConfigurationError(problems) from None
-    functions = _define(file.functions, folder, problems) if with_code else {}
-    problems += problems_of_folders(
-        {name: folder / bucket.folder.expanduser() for name, bucket in file.buckets.items()},
-        folder / file.simulator.state.expanduser(),
-    )
+    problems: list[str] = []
+    simulator = _simulator(raw.get("simulator", {}), problems)
+    tables = {name: _resources(name, raw[name], problems) for name in TABLE_NAMES if name in raw}
+    problems += _unknown_tables(raw)
+    problems += dangling_references(raw, _account(raw))
+    functions = _define(tables.get("functions", {}), folder, problems) if with_code else {}
+    problems += _problems_between(tables, folder, simulator)
     if problems:
         raise ConfigurationError(problems)
-    simulator = file.simulator
+    mappings = tuple(tables.pop("event_source_mappings", {}).values())
+    file = ConfigurationFile(simulator, **tables, event_source_mappings=mappings)
     return Configuration(path, folder, file, Account(simulator.account_id, simulator.region), functions)
+
+
+def _simulator(raw: object, problems: list[str]) -> SimulatorSettings:
+    try:
+        return SimulatorSettings.model_validate(raw)
+    except ValidationError as error:
+        problems += described(error.errors(), {("simulator",): SimulatorSettings}, ("simulator",))
+        return SimulatorSettings()
+
+
+def _resources(table: str, raw: object, problems: list[str]) -> dict[Any, Any]:
+    """Return the resources of a table by name, or by number in a list; add what is wrong to `problems`.
+
+    Those that are valid by themselves are returned whatever the others are.
+    """
+    try:
+        found = table_type(table).validate_python(raw)
+    except ValidationError as error:
+        problems += described(error.errors(), nested_tables(), (table,))
+        return dict(_valid(table, raw))
+    return found if isinstance(found, dict) else dict(enumerate(found))
+
+
+def _valid(table: str, raw: object) -> Iterator[tuple[Any, Any]]:
+    resources = raw.items() if isinstance(raw, dict) else enumerate(raw) if isinstance(raw, list) else ()
+    for name, resource in resources:
+        with suppress(ValidationError):
+            yield name, resource_type(table).validate_python(resource)
+
+
+def _unknown_tables(raw: Mapping[str, Any]) -> Iterator[str]:
+    known = ("simulator", *TABLE_NAMES)
+    return (f"{name}: {unknown_option(name, known)}" for name in raw if name not in known)
+
+
+def _problems_between(
+    tables: Mapping[str, Mapping[Any, Any]], folder: Path, simulator: SimulatorSettings
+) -> Iterator[str]:
+    """Yield what is wrong with resources that are valid by themselves, beside each other."""
+    if "buckets" in tables:
+        from triggers.s3.bucket_folders import problems_of_folders
+
+        folders = {name: folder / bucket.folder.expanduser() for name, bucket in tables["buckets"].items()}
+        yield from problems_of_folders(folders, folder / simulator.state.expanduser())
+    if "queues" in tables:
+        from triggers.sqs.settings import problems_between_queues
+
+        yield from problems_between_queues(tables["queues"])
+    if "event_source_mappings" in tables:
+        from headrace.mapping_problems import problems_of_mappings
+
+        yield from problems_of_mappings(
+            tables["event_source_mappings"], tables.get("queues", {}), tables.get("functions", {})
+        )
 
 
 def _define(
@@ -126,15 +172,6 @@ def _define(
         except CodeError as error:
             problems.append(str(error))
     return functions
-
-
-def _valid_functions(raw: Mapping[str, Any]) -> dict[str, FunctionSettings]:
-    tables = raw.get("functions")
-    valid: dict[str, FunctionSettings] = {}
-    for name, table in (tables if isinstance(tables, dict) else {}).items():
-        with suppress(ValidationError):
-            valid[name] = FunctionSettings.model_validate(table)
-    return valid
 
 
 def _account(raw: Mapping[str, Any]) -> Account:

@@ -1,6 +1,6 @@
 """What pydantic finds wrong with a configuration, a line each: its path, what is allowed, what was found."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 
 from pydantic import BaseModel
@@ -9,8 +9,13 @@ from pydantic_core import ErrorDetails
 Tables = Mapping[tuple[str, ...], type[BaseModel]]  # the path of a table, "*" for any name -> its model
 
 
-def described(details: Sequence[ErrorDetails], tables: Tables) -> list[str]:
-    """Describe all problems; that a list is too short goes without saying where its items are wrong."""
+def described(details: Sequence[ErrorDetails], tables: Tables, above: tuple[str, ...]) -> list[str]:
+    """Describe all problems of what is at the path `above`, each with its whole path.
+
+    That a list is too short goes without saying where its items are wrong.
+    """
+    for detail in details:
+        detail["loc"] = (*above, *detail["loc"])
     places = [detail["loc"] for detail in details]
     return [
         _describe(detail, tables)
@@ -79,8 +84,13 @@ def _unknown_key(place: tuple[str, ...], tables: Tables) -> str:
         ),
         None,
     )
-    names = sorted(table.model_fields) if table is not None else []
-    near = get_close_matches(place[-1], names, n=1)
+    return unknown_option(place[-1], table.model_fields if table is not None else ())
+
+
+def unknown_option(name: str, known: Iterable[str]) -> str:
+    """Return the advice on a name that is none of those known at its place."""
+    names = sorted(known)
+    near = get_close_matches(name, names, n=1)
     if near:
         return f"there is no such option; did you mean {near[0]!r}?"
     return "there is no such option" + (f"; there are {', '.join(names)}" if names else "")

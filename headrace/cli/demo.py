@@ -50,9 +50,7 @@ def demo() -> None:
 def _without_buckets(configuration: Configuration) -> Configuration:
     """Return the configuration for the night, with a state of its own."""
     simulator = configuration.file.simulator.model_copy(update={"state": Path(".headrace-night")})
-    return replace(
-        configuration, file=configuration.file.model_copy(update={"buckets": {}, "simulator": simulator})
-    )
+    return replace(configuration, file=replace(configuration.file, buckets={}, simulator=simulator))
 
 
 async def _real_time(configuration: Configuration) -> None:

@@ -1,11 +1,13 @@
 from pathlib import Path
 
 import pytest
+from pydantic import BaseModel
 
 from engine.errors import ConfigurationError
-from headrace.config import TABLES, ConfigurationFile, load
+from headrace.config import SimulatorSettings, load
 from headrace.fixture_files import example_configuration, fixtures
 from headrace.references import resolve
+from headrace.settings_models import nested_tables
 
 MINIMAL = """
 [functions.resize]
@@ -240,7 +242,91 @@ def test_the_example_configuration_is_valid(tmp_path: Path) -> None:
 
 def test_the_example_configuration_names_every_option() -> None:
     text = example_configuration().read_text(encoding="utf-8")
-    for model in TABLES.values():
-        if model is not ConfigurationFile:
-            for option in model.model_fields:
+    models: list[type[BaseModel]] = [SimulatorSettings, *nested_tables().values()]
+    for model in models:
+        for option, field in model.model_fields.items():
+            if field.annotation is not type(None):  # an option that is refused by name
                 assert f"{option} =" in text or f".{option}]]" in text, f"{model.__name__}.{option}"
+
+
+MAPPED = """
+[functions.resize]
+handler = "handler.handler"
+code = "."
+timeout = 60
+
+[queues.jobs]
+[queues."orders.fifo"]
+[streams.clicks]
+
+[[event_source_mappings]]
+"""
+
+
+@pytest.mark.parametrize(
+    ("lines", "problem"),
+    [
+        pytest.param(
+            'source = "queues.jobs"\nfunction = "resize"',
+            "event_source_mappings[0].source: Queue visibility timeout: 30 seconds is less than"
+            " Function timeout: 60 seconds",
+            id="a visibility timeout below the function's",
+        ),
+        pytest.param(
+            'source = "queues.orders.fifo"\nfunction = "resize"\nbatch_size = 11',
+            "event_source_mappings[0].batch_size: ",
+            id="what a FIFO queue cannot do",
+        ),
+        pytest.param(
+            'source = "streams.clicks"\nfunction = "resize"',
+            "event_source_mappings[0].starting_position: ",
+            id="a stream needs a position to begin at",
+        ),
+        pytest.param(
+            'source = "streams.clicks"\nfunction = "resize"\nstarting_position = "LATEST"\n'
+            "filter_criteria = { filters = [{ pattern = { data = 3 } }] }",
+            "event_source_mappings[0].filter_criteria.filters[0].pattern: Invalid filter pattern definition.",
+            id="a pattern that Lambda refuses",
+        ),
+        pytest.param(
+            'source = "streams.clicks"\nfunction = "resize"\nstarting_position = "LATEST"\nkms_key_arn = "k"',
+            "event_source_mappings[0].kms_key_arn: is an option of Lambda's that is not simulated",
+            id="what is not simulated, by name",
+        ),
+        pytest.param(
+            'source = "streams.clicks"\nfunction = "resize"\nstarting_position = "LATEST"\n'
+            '[[event_source_mappings]]\nsource = "streams.clicks"\nfunction = "functions.resize"\n'
+            'starting_position = "LATEST"',
+            "event_source_mappings[1]: streams.clicks and functions.resize have a mapping: "
+            "event_source_mappings[0]",
+            id="two mappings from one source to one function",
+        ),
+        pytest.param(
+            'source = "buckets.inbox"\nfunction = "resize"',
+            "event_source_mappings[0].source: queues or streams or tables can stand here, not buckets",
+            id="a source that pushes its events itself",
+        ),
+    ],
+)
+def test_a_mapping_is_judged_beside_its_source_and_function(tmp_path: Path, lines: str, problem: str) -> None:
+    (tmp_path / "handler.py").write_text("def handler(event, context): ...")
+    (tmp_path / "headrace.toml").write_text(MAPPED + lines)
+    with pytest.raises(ConfigurationError) as caught:
+        load(tmp_path / "headrace.toml")
+    assert any(each.startswith(problem) for each in caught.value.problems), caught.value.problems
+
+
+def test_problems_of_several_tables_are_reported_together(tmp_path: Path) -> None:
+    (tmp_path / "headrace.toml").write_text(
+        "[simulator]\nmax_environments = 0\n[queues.jobs]\ndelay_seconds = 901\n"
+        "[streams.clicks]\nshard = 2\n[topic.x]\n"
+    )
+    with pytest.raises(ConfigurationError) as caught:
+        load(tmp_path / "headrace.toml")
+    *others, unknown = caught.value.problems
+    assert others == [
+        "simulator.max_environments: 1 is the least, got 0",
+        "queues.jobs.delay_seconds: 900 is the most, got 901",
+        "streams.clicks.shard: there is no such option; did you mean 'shards'?",
+    ]
+    assert unknown.startswith("topic: there is no such option; there are buckets, event_source_mappings,")
