@@ -1,34 +1,32 @@
 """Invoking functions from a command: through the running simulator, or with one made for the purpose."""
 
-import asyncio
 import base64
 import re
-import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
 import orjson
 
 from engine import clock
-from engine.errors import HeadraceError, ResourceNotFound, StoreInUse, TooManyRequests
+from engine.errors import HeadraceError, ResourceNotFound, TooManyRequests
 from engine.feed import RetryScheduled
 from engine.functions.invocation import InvocationResult, Throttled
 from engine.invocation.event import AsyncEvent
 from engine.value import dataclass
 from headrace.config import Configuration, load
-from headrace.control import Answer, RunningSimulator, find_running, request
+from headrace.control import Answer, RunningSimulator, request
 from headrace.live_view import LiveView
+from headrace.reach import reach
 
 if TYPE_CHECKING:
     import aiohttp
 
-T = TypeVar("T")
 Invoke = Callable[[str, bytes], Awaitable[InvocationResult | Throttled]]
 
 SYNC_TIMEOUT_SECONDS = 1000.0  # beyond the longest function timeout, 900 s
-TRIES, PAUSE_SECONDS = 200, 0.1  # for another command to be done with the state folder
 OK, ACCEPTED = 200, 202
 INVOKE_PATH = "/2015-03-31/functions/{}/invocations"
 REPORT = re.compile(
@@ -51,11 +49,12 @@ class Accepted:
 def invoke_once(configuration: Configuration, function: str, payload: bytes) -> InvocationResult | Throttled:
     """Invoke synchronously, through the running simulator or in an environment started for it."""
 
-    def through(running: RunningSimulator) -> InvocationResult | Throttled:
+    async def through(running: RunningSimulator) -> InvocationResult | Throttled:
         answer = _post(running.url, function, payload, {"X-Amz-Log-Type": "Tail"})
         return _result(function, answer.status, answer.headers, answer.body)
 
-    return _somehow(configuration, through, lambda: _invoke_alone(configuration, function, payload))
+    alone = partial(_invoke_alone, configuration, function, payload)
+    return clock.run(reach(configuration.state, through, alone))
 
 
 def invoke_event(configuration: Configuration, function: str, payload: bytes) -> Accepted:
@@ -64,36 +63,14 @@ def invoke_event(configuration: Configuration, function: str, payload: bytes) ->
     Raises StoreError when nothing was accepted.
     """
 
-    def through(running: RunningSimulator) -> Accepted:
+    async def through(running: RunningSimulator) -> Accepted:
         answer = _post(running.url, function, payload, {"X-Amz-Invocation-Type": "Event"})
         if answer.status != ACCEPTED:
             raise _refused(function, answer.body)
         return Accepted(f"accepted, request {answer.headers['x-amzn-requestid']}")
 
-    return _somehow(configuration, through, lambda: _queue_alone(configuration, function, payload))
-
-
-def _somehow(
-    configuration: Configuration,
-    through: Callable[[RunningSimulator], T],
-    alone: Callable[[], Coroutine[Any, Any, T]],
-) -> T:
-    """Ask the running simulator, or be one for a moment.
-
-    Another command may be using the state folder, or a simulator be about to answer: then try again.
-    """
-    pause = threading.Event()
-    for tries_left in reversed(range(TRIES)):
-        running = find_running(configuration.state)
-        if running is not None:
-            return through(running)
-        try:
-            return clock.run(alone())
-        except StoreInUse:
-            if not tries_left:
-                raise
-        pause.wait(PAUSE_SECONDS)
-    raise AssertionError("the last try returns or raises")
+    alone = partial(_queue_alone, configuration, function, payload)
+    return clock.run(reach(configuration.state, through, alone))
 
 
 async def _invoke_alone(
@@ -136,23 +113,19 @@ async def open_invoker(config_path: Path) -> AsyncIterator[Invoke]:
 
 
 async def _open(configuration: Configuration, stack: AsyncExitStack) -> Invoke:
-    from headrace.simulator import one_shot
+    async def through(running: RunningSimulator) -> Invoke:
+        import aiohttp
 
-    for tries_left in reversed(range(TRIES)):
-        running = find_running(configuration.state)
-        if running is not None:
-            import aiohttp
+        timeout = aiohttp.ClientTimeout(total=SYNC_TIMEOUT_SECONDS)
+        session = aiohttp.ClientSession(running.url, timeout=timeout)
+        return _through_endpoint(await stack.enter_async_context(session))
 
-            timeout = aiohttp.ClientTimeout(total=SYNC_TIMEOUT_SECONDS)
-            session = aiohttp.ClientSession(running.url, timeout=timeout)
-            return _through_endpoint(await stack.enter_async_context(session))
-        try:
-            return (await stack.enter_async_context(one_shot(configuration))).invoke
-        except StoreInUse:
-            if not tries_left:
-                raise
-        await asyncio.sleep(PAUSE_SECONDS)
-    raise AssertionError("the last try returns or raises")
+    async def alone() -> Invoke:
+        from headrace.simulator import one_shot
+
+        return (await stack.enter_async_context(one_shot(configuration))).invoke
+
+    return await reach(configuration.state, through, alone)
 
 
 def _through_endpoint(session: "aiohttp.ClientSession") -> Invoke:
