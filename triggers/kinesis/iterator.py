@@ -15,7 +15,7 @@ import orjson
 from engine.clock import Clock, from_millis, to_millis
 from engine.value import dataclass
 from triggers.kinesis.errors import ExpiredIterator, InvalidArgument
-from triggers.kinesis.sequence_number import parse, record_part
+from triggers.kinesis.sequence_number import END, parse, record_part
 from triggers.kinesis.shard import StreamShard, shard_id
 from triggers.kinesis.stream import Stream
 
@@ -70,6 +70,8 @@ def decode(text: str) -> ShardIterator:
         stream, shard, position, given_out = orjson.loads(base64.b64decode(text, validate=True))
         if not isinstance(stream, str) or {type(shard), type(position), type(given_out)} != {int}:
             raise TypeError
+        if position > END:
+            raise OverflowError
         return ShardIterator(stream, shard, position, from_millis(given_out))
     except (binascii.Error, ValueError, TypeError, OverflowError):
         raise InvalidArgument("Invalid ShardIterator.") from None
