@@ -31,6 +31,7 @@ from engine.store.state_folder import DATABASE, StateFolder
 from engine.watching import FolderWatcher, Hint, Listener
 from headrace import __version__
 from headrace.aws.listener import listen
+from headrace.channels import open_channels
 from headrace.config import Configuration
 from headrace.control import announce, withdraw
 from headrace.references import resolve
@@ -38,8 +39,6 @@ from triggers.s3.bucket import Bucket
 from triggers.s3.settings import BucketSettings
 from triggers.schedule.runner import ScheduleRunner
 from triggers.schedule.schedule import Schedule
-from triggers.sqs.destination import QueueDestination
-from triggers.sqs.queue import Queue
 
 
 class Source(Protocol):
@@ -91,6 +90,7 @@ class Simulator:
         configuration, settings = self.configuration, self.configuration.file.simulator
         self.clock = clock = running_clock()
         self._started = clock.now()
+        buckets = [self._bucket_folder(bucket) for bucket in configuration.file.buckets.values()]
         folder = stack.enter_context(StateFolder(configuration.state))
         self._store = await stack.enter_async_context(Store(folder.database, clock))
         await stack.enter_async_context(History(self._store, self.feed, clock, settings.history_limit))
@@ -105,16 +105,12 @@ class Simulator:
                 endpoint=lambda: self.listener.url,
                 max_environments=settings.max_environments,
                 watcher=self._watcher if self._has_sources else None,
-                not_code=[
-                    configuration.state,
-                    *map(self._bucket_folder, configuration.file.buckets.values()),
-                ],
+                not_code=[configuration.state, *buckets],
+                reported=buckets,
             )
         )
         self.events = EventQueue(self._store, clock, self.feed, self.functions)
-        self._queues = {
-            name: Queue(name, configuration.account, self._store, clock) for name in configuration.file.queues
-        }
+        self.channels = await open_channels(configuration, self._store, clock, self.feed)
         for name in configuration.functions:
             self.events.add(name, self._event_invoke_config(name))
         await self.events.release_leases()
@@ -206,6 +202,7 @@ class Simulator:
             functions=self.functions,
             events=self.events,
             buckets=self._buckets,
+            channels=self.channels,
             status=self.status,
             is_stopping=lambda: self._stopping,
         ):
@@ -253,7 +250,9 @@ class Simulator:
             return None
         kind, name = resolve(reference, ("functions", "queues"))
         if kind == "queues":
-            return QueueDestination(self._queues[name], self.clock, self._chance)
+            from triggers.sqs.destination import QueueDestination
+
+            return QueueDestination(self.channels.queues[name], self.clock, self._chance)
         return FunctionDestination(name, self.configuration.account.function(name), self.events)
 
     def _bucket(self, name: str, settings: BucketSettings) -> Bucket:
@@ -274,6 +273,7 @@ class Simulator:
             feed=self.feed,
             loops_allowed=lambda function: functions[function].recursive_loop == "Allow",
             not_objects=[self.configuration.state],
+            writers_of=self.functions.writers_of,
         )
 
     def _bucket_folder(self, settings: BucketSettings) -> Path:
@@ -302,7 +302,7 @@ class Simulator:
                 name: {**self.functions.figures(name), "queued": waiting.get(name, 0)}
                 for name in self.configuration.functions
             },
-            "queues": {name: await queue.count() for name, queue in self._queues.items()},
+            "queues": {name: await queue.count() for name, queue in self.channels.queues.items()},
             "buckets": {name: str(bucket.folder) for name, bucket in self._buckets.items()},
             "schedules": {
                 name: None if moment is None else iso_seconds(moment)

@@ -2,7 +2,7 @@
 
 import importlib.util
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import engine
@@ -45,8 +45,11 @@ class FunctionDefinition:
             return f"python:{self.python.version}"
         return self.runtime or "custom"
 
-    def command(self, folder: Path, parent: int) -> list[str]:
-        """Return the command that starts the runtime for the process `parent`; the code is in `folder`."""
+    def command(self, folder: Path, parent: int, reporting: Sequence[str] = ()) -> list[str]:
+        """Return the command that starts the runtime for the process `parent`; the code is in `folder`.
+
+        `reporting` is the pipe on which a Python runtime reports what it writes, and below which folders.
+        """
         if self.python is not None:
             wrapper = self.variables.get("AWS_LAMBDA_EXEC_WRAPPER")
             tied_to = (
@@ -59,6 +62,7 @@ class FunctionDefinition:
                 "python",
                 str(OWN_PACKAGES),
                 self.handler,
+                *reporting,
             ]
             return command if wrapper is None else [*_executing(parent), wrapper, *command]
         return [*_executing(parent), *(self.program or (str(folder / "bootstrap"),))]

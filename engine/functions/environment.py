@@ -29,6 +29,7 @@ from engine.functions.runtime_api import Answered, Failed, Ready
 from engine.functions.surroundings import LOOK_AFTER_SECONDS, Surroundings
 from engine.functions.tracing import trace_header
 from engine.functions.variables import runtime_variables
+from engine.functions.written_files import WriteReports
 
 MEMORY_AGE_SECONDS = 0.25  # an older figure for Max Memory Used is taken again
 
@@ -53,6 +54,7 @@ class Environment:
         self._lines = JsonLines() if function.log_format == "JSON" else TextLines()
         self._runtime = Runtime(surroundings.clock, surroundings.guard, self._log.write)
         self._temporary = surroundings.temporary / self.name
+        self._reports: WriteReports | None = None
         self._folder: Path | None = None
         self._fresh = True
         self._began = float("inf")
@@ -76,7 +78,13 @@ class Environment:
                 finally:
                     self._on_started()
             self._fresh = False
-            return await self._invoke(invocation, root, init_ms, cold_start)
+            if self._reports is None:
+                return await self._invoke(invocation, root, init_ms, cold_start)
+            self._reports.begin((*invocation.lineage, self.function.name))
+            try:
+                return await self._invoke(invocation, root, init_ms, cold_start)
+            finally:
+                self._reports.end()
         except BaseException:
             self._runtime.kill()
             if self._fresh:
@@ -88,6 +96,8 @@ class Environment:
         await self._runtime.stop(self._around.stop_grace_seconds)
         self._around.guard.sweep(self.name)
         self._log.close()
+        if self._reports is not None:
+            self._reports.close()
         await asyncio.to_thread(shutil.rmtree, self._temporary, ignore_errors=True)
         self._around.feed.publish(
             EnvironmentStopped(self._clock.now(), self.function.name, self.name, reason)
@@ -110,6 +120,8 @@ class Environment:
             await self._runtime.open()
             self._around.guard.prepare()
             self._temporary.mkdir()
+            if self.function.python is not None:
+                self._reports = self._around.written.open(self._temporary.with_suffix(".writes"))
         except OSError as error:
             raise ServiceFailure(f"no execution environment can be made: {error}") from error
         try:
@@ -177,7 +189,8 @@ class Environment:
             log_stream=self._log.name,
             endpoint=self._around.endpoint(),
         )
-        self._runtime.start(function.command(folder, os.getpid()), folder, variables)
+        reporting = () if self._reports is None else (str(self._reports.path), *self._around.written.folders)
+        self._runtime.start(function.command(folder, os.getpid(), reporting), folder, variables)
 
     async def _invoke(
         self, invocation: Invocation, root: str, init_ms: float | None, cold_start: bool

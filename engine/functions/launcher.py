@@ -1,12 +1,13 @@
 """Starts the runtime of an execution environment; run as a program by the child's own interpreter.
 
-    launcher.py PARENT python HIDDEN HANDLER
+    launcher.py PARENT python HIDDEN HANDLER [REPORTS FOLDER...]
         Python: awslambdaric, or python_runtime.py beside this file where that is missing
     launcher.py PARENT exec PROGRAM [ARGUMENT...]
         any other runtime
 
 PARENT is the simulator's process id (0 to be tied to none), HIDDEN the folder its own packages are
-imported from. Nothing but the standard library is needed, by Python 3.9 or later.
+imported from, REPORTS the named pipe on which files of each FOLDER are reported before they are written.
+Nothing but the standard library is needed, by Python 3.9 or later.
 """
 
 # pathlib takes a while to import, and a cold start waits for it:
@@ -83,7 +84,35 @@ def forget_fresh_bytecode() -> None:
     SourceFileLoader.set_data = set_data  # type: ignore[assignment, method-assign]
 
 
-def run_python(hidden: str, handler: str) -> None:
+def report_writes(reports: str, folders: list[str]) -> None:
+    """Say which files below `folders` are about to be written, each as a path that ends in NUL."""
+    writing = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+    below = tuple(folder.rstrip(os.sep) + os.sep for folder in folders)
+
+    def report(path: Any) -> None:
+        folder, name = os.path.split(os.fsdecode(path))
+        path = os.path.join(os.path.realpath(folder), name)
+        if path.startswith(below):
+            pipe = os.open(reports, os.O_WRONLY | os.O_NONBLOCK)
+            try:
+                os.write(pipe, os.fsencode(path) + b"\0")
+            finally:
+                os.close(pipe)
+
+    def hook(event: str, arguments: tuple[Any, ...]) -> None:
+        try:
+            if event == "open":
+                if arguments[2] & writing and not isinstance(arguments[0], int):
+                    report(arguments[0])
+            elif event in ("os.rename", "os.link"):
+                report(arguments[1])
+        except Exception:  # noqa: BLE001, S110 - whatever it is, the handler's own call must go on
+            pass
+
+    sys.addaudithook(hook)
+
+
+def run_python(hidden: str, handler: str, reports: str = "", *folders: str) -> None:
     """Run the handler's module under a runtime client; returns only with the process."""
     del sys.path[0]  # this file's own folder
     main = awslambdaric_main() or python_runtime_main()
@@ -92,6 +121,8 @@ def run_python(hidden: str, handler: str) -> None:
     sys.meta_path.insert(0, HidingFinder(hidden))
     forget_fresh_bytecode()
     sys.argv = ["bootstrap.py", handler]
+    if reports:
+        report_writes(reports, list(folders))
     main(sys.argv)
 
 
@@ -124,7 +155,7 @@ if __name__ == "__main__":
     if sys.argv[1] != "0":
         die_with(int(sys.argv[1]))
     if sys.argv[2] == "python":
-        run_python(*sys.argv[3:5])
+        run_python(*sys.argv[3:])
     else:
         try:
             os.execvp(sys.argv[3], sys.argv[3:])  # noqa: S606 - this is the job

@@ -27,6 +27,7 @@ from engine.functions.guard import Guard
 from engine.functions.invocation import Invocation, InvocationResult, Throttled
 from engine.functions.surroundings import LOOK_AFTER_SECONDS, Surroundings
 from engine.functions.tracing import trace_root
+from engine.functions.written_files import WrittenFiles
 from engine.value import dataclass
 from engine.watching import FolderWatcher
 
@@ -89,12 +90,14 @@ class Functions:
         stop_grace: timedelta = STOP_GRACE,
         watcher: FolderWatcher | None = None,
         not_code: Sequence[Path] = (),
+        reported: Sequence[Path] = (),
     ) -> None:
         """`state` is the state folder, for logs and unpacked code; without one, both end with the simulator.
 
         `endpoint` gives the URL that a handler's AWS clients use; it is asked whenever a process is started.
         With a `watcher`, a function's environments are renewed when its code changes; `not_code` are
-        folders and files whose changes are none of its code's: buckets, databases, the state folder.
+        folders and files whose changes are none of its code's: buckets, databases, the state folder. Of
+        files in the `reported` folders, `writers_of` knows which of them a handler has written.
         """
         self._functions = {definition.name: _Function(definition) for definition in definitions}
         self._clock = clock
@@ -107,6 +110,7 @@ class Functions:
             endpoint=endpoint,
             logs=None if state is None else state / "logs",
             unpacked=(self._temporary if state is None else state) / "code",
+            written=WrittenFiles(reported, clock),
             temporary=self._temporary,
             init_seconds=init_limit.total_seconds(),
             stop_grace_seconds=stop_grace.total_seconds(),
@@ -202,6 +206,10 @@ class Functions:
     def lineage_of(self, root: str) -> tuple[str, ...] | None:
         """Return the functions that led to a running invocation, itself last; None for another trace id."""
         return self._lineages.get(root)
+
+    def writers_of(self, path: str) -> tuple[str, ...]:
+        """Return the functions that led to a file of a reported folder, its writer last; empty for others."""
+        return self._around.written.lineage_of(path)
 
     def retire(self, function: str, made_before: float = float("inf")) -> None:
         """Let the function's next invocations run in environments made since. Those at work finish first."""

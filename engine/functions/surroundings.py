@@ -7,6 +7,7 @@ from engine.arn import Account
 from engine.clock import Clock
 from engine.feed import Feed
 from engine.functions.guard import Guard
+from engine.functions.written_files import WrittenFiles
 from engine.value import dataclass
 
 LOOK_AFTER_SECONDS = 0.1  # between two looks at an environment that is at work
@@ -23,6 +24,7 @@ class Surroundings:
     endpoint: Callable[[], str | None]
     logs: Path | None
     unpacked: Path
+    written: WrittenFiles
     temporary: Path
     init_seconds: float
     stop_grace_seconds: float

@@ -51,7 +51,8 @@ class Bucket:
     """A bucket of the simulator: run it in a task; `ready` is set once every change is noticed.
 
     `loops_allowed` says of a function whether its `recursive_loop` is "Allow". `not_objects` are folders that
-    are never part of the bucket, even when they lie in its folder.
+    are never part of the bucket, even when they lie in its folder. `writers_of` returns, for the path of a
+    file, the functions whose invocations led to its content, empty when nobody knows of any.
     """
 
     def __init__(
@@ -67,6 +68,7 @@ class Bucket:
         feed: Feed,
         loops_allowed: Callable[[str], bool] = lambda _: False,
         not_objects: Sequence[Path] = (),
+        writers_of: Callable[[str], tuple[str, ...]] = lambda _: (),
     ) -> None:
         self.name = name
         self.folder = settings.folder.absolute()
@@ -100,6 +102,7 @@ class Bucket:
             watcher=watcher,
             clock=clock,
             feed=feed,
+            writers_of=writers_of,
         )
         self.ready = self._watched.ready
 
@@ -187,8 +190,9 @@ class Bucket:
                     state,
                     content_type=content_type,
                     metadata=orjson.dumps(headers).decode() if headers else None,
+                    lineage=lineage,
                 )
-                return (await self._journal.record([change], lineage))[0]
+                return (await self._journal.record([change]))[0]
 
     async def delete(self, key: str, lineage: tuple[str, ...] = ()) -> None:
         """Delete an object; also of one that does not exist, functions hear, as on AWS.
@@ -202,7 +206,7 @@ class Bucket:
             async with self._undone_unless_stored(key) as former:
                 if is_object:
                     await asyncio.to_thread(_take_away, self.folder, key, former)
-                await self._journal.record([Gone(key)], lineage)
+                await self._journal.record([Gone(key, lineage=lineage)])
 
     @asynccontextmanager
     async def _undone_unless_stored(self, key: str) -> AsyncIterator[FormerFile]:

@@ -6,7 +6,7 @@ that a burst of small files costs a few hops to a thread and a few transactions.
 """
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -63,6 +63,7 @@ class BucketFolder:
         watcher: FolderWatcher,
         clock: Clock,
         feed: Feed,
+        writers_of: Callable[[str], tuple[str, ...]],
     ) -> None:
         self.ready = asyncio.Event()
         self.exempt: set[str] = set()
@@ -86,6 +87,7 @@ class BucketFolder:
             store=store,
             clock=clock,
             feed=feed,
+            writers_of=writers_of,
         )
         self._watch: Watch | None = None
         self._awake = asyncio.Event()

@@ -20,7 +20,10 @@ from triggers.s3.settle import FileState
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """An object is now like this. `event` is AWS's name without `s3:`, None when nobody should hear of it."""
+    """An object is now like this. `event` is AWS's name without `s3:`, None when nobody should hear of it.
+
+    `lineage` names the functions whose invocations led to the change, oldest first.
+    """
 
     key: str
     etag: str
@@ -28,6 +31,7 @@ class Stored:
     event: str | None = "ObjectCreated:Put"
     content_type: str | None = None
     metadata: str | None = None
+    lineage: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +40,7 @@ class Gone:
 
     key: str
     event: str | None = "ObjectRemoved:Delete"
+    lineage: tuple[str, ...] = ()
 
 
 class Journal:
@@ -96,13 +101,10 @@ class Journal:
 
         await self._store.write(operation)
 
-    async def record(
-        self, changes: Sequence[Stored | Gone], lineage: tuple[str, ...] = ()
-    ) -> list[ObjectEntry]:
+    async def record(self, changes: Sequence[Stored | Gone]) -> list[ObjectEntry]:
         """Return the new entries once the changes and their events are in the store, in this order.
 
-        `lineage` names the functions whose invocations led to the changes, oldest first. Raises StoreError:
-        then nothing has happened.
+        Raises StoreError: then nothing has happened.
         """
         now = self._clock.now()
         entries: list[ObjectEntry] = []
@@ -112,7 +114,7 @@ class Journal:
         for change in changes:
             happened = self._enter(change, now, entries, removed)
             if happened is not None:
-                self._notify(happened, now, lineage, events, facts)
+                self._notify(happened, now, change.lineage, events, facts)
         last_sequencer = self._last_sequencer
 
         def operation(connection: sqlite3.Connection) -> None:

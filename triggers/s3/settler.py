@@ -55,7 +55,8 @@ class ReadResult:
 class Settler:
     """Settles candidates of one folder. Keys come held, and are released here.
 
-    `is_slow` says that the folder may be on a network, so that the loop never touches it.
+    `is_slow` says that the folder may be on a network, so that the loop never touches it. `writers_of` names
+    the functions that led to a file.
     """
 
     def __init__(
@@ -71,6 +72,7 @@ class Settler:
         store: Store,
         clock: Clock,
         feed: Feed,
+        writers_of: Callable[[str], tuple[str, ...]],
     ) -> None:
         self.identity: tuple[int, int] | None = None
         self._folder = folder
@@ -83,6 +85,7 @@ class Settler:
         self._store = store
         self._clock = clock
         self._feed = feed
+        self._writers_of = writers_of
         self._large = asyncio.Semaphore(LARGE_FILES_AT_ONCE)
         self._racy: dict[str, None] = {}
         self._noticed: set[str] = set()
@@ -218,7 +221,8 @@ class Settler:
                 case Content():
                     if read_ns - content.state.mtime_ns < RACY_NS:
                         self._racy[reading.key] = None
-                    change = _change(reading, content, result.moved)
+                    lineage = self._writers_of(path_of(self._folder, reading.key))
+                    change = _change(reading, content, result.moved, lineage)
                     if change is not None:
                         stored[reading.key] = change
         await self._record(stored, {reading.key: reading.candidate for reading in readings})
@@ -245,7 +249,7 @@ class Settler:
             self._feed.publish(Notice(self._clock.now(), "warning", place, text))
 
 
-def _change(reading: Reading, content: Content, moved: bool) -> Stored | None:
+def _change(reading: Reading, content: Content, moved: bool, lineage: tuple[str, ...]) -> Stored | None:
     """Return what to write down about a file that was read; None when the index is right."""
     before = reading.before
     if reading.if_different and before is not None and before.etag == content.etag:
@@ -269,5 +273,6 @@ def _change(reading: Reading, content: Content, moved: bool) -> Stored | None:
             "ObjectCreated:Copy",
             origin.content_type,
             origin.metadata,
+            lineage,
         )
-    return Stored(reading.key, content.etag, content.state)
+    return Stored(reading.key, content.etag, content.state, lineage=lineage)

@@ -97,7 +97,7 @@ async def test_a_functions_own_doing_does_not_call_it_and_is_said(
 ) -> None:
     accepted, facts = AcceptedEvents(), list[Fact]()
     feed.tap(facts.append)
-    await journal(clock, store, feed, accepted).record([Stored("a.jpg", "e", STATE)], ("resize",))
+    await journal(clock, store, feed, accepted).record([Stored("a.jpg", "e", STATE, lineage=("resize",))])
 
     assert [(event.function, event.lineage) for event in accepted.events] == [("index", ("resize",))]
     stopped = [fact for fact in facts if isinstance(fact, RecursionStopped)]
