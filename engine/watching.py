@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 
 POLL_INTERVAL_SECONDS = 1.0
 # What says so when the kernel's queue overflows, and when the watches are set up again after it.
-OVERFLOW_LOGGERS = ("watchdog.observers.inotify_c", "watchdog.observers.inotify")
+CLOSED_MEANWHILE = "InotifyEmitter.queue_events() called when the thread is inactive"
+WATCHDOG_LOGGERS = ("watchdog.observers.inotify_c", "watchdog.observers.inotify")
 
 _WRITTEN, _FINISHED, _FOLDER, _OVERFLOW = 1, 2, 4, 8
 _FILE_CHANGES = {
@@ -131,18 +132,16 @@ class FolderWatcher:
         self._feed = feed
         self._subscriptions: dict[tuple[Path, bool, bool], _Subscription] = {}
         self._observers: dict[bool, BaseObserver] = {}  # by whether it polls
-        self._overflow = _OverflowFilter(self._report_overflow)
+        self._filter = _WatchdogFilter(self._report_overflow)
 
     async def __aenter__(self) -> Self:
         """Start nothing yet: threads begin with the first watch."""
-        for name in OVERFLOW_LOGGERS:
-            logging.getLogger(name).addFilter(self._overflow)
+        for name in WATCHDOG_LOGGERS:
+            logging.getLogger(name).addFilter(self._filter)
         return self
 
     async def __aexit__(self, *_: object) -> None:
         """Close every watch and end watchdog's threads."""
-        for name in OVERFLOW_LOGGERS:
-            logging.getLogger(name).removeFilter(self._overflow)
         for subscription in list(self._subscriptions.values()):
             for watch in list(subscription.watches):
                 watch.close()
@@ -150,6 +149,8 @@ class FolderWatcher:
             observer.stop()
         for observer in self._observers.values():
             await asyncio.to_thread(observer.join)
+        for name in WATCHDOG_LOGGERS:
+            logging.getLogger(name).removeFilter(self._filter)
         self._observers.clear()
 
     def watch(self, folder: Path, listener: Listener, *, recursive: bool = True, poll: bool = False) -> Watch:
@@ -245,18 +246,22 @@ class _Subscription:
             self._observed = None
 
 
-class _OverflowFilter(logging.Filter):
-    """Turns watchdog's log line about a full kernel queue into a hint; there is no other word of it."""
+class _WatchdogFilter(logging.Filter):
+    """Reads watchdog's log: a full kernel queue becomes a hint, for there is no other word of it.
+
+    That a watch is closed while an event of its arrives is no error, though watchdog logs it as one.
+    """
 
     def __init__(self, report: Callable[[], None]) -> None:
         super().__init__()
         self._report = report
 
     def filter(self, record: logging.LogRecord) -> bool:
-        if "overflow" not in str(record.msg).lower():
-            return True
-        self._report()
-        return False
+        text = str(record.msg)
+        if "overflow" in text.lower():
+            self._report()
+            return False
+        return text != CLOSED_MEANWHILE
 
 
 def _native_observer() -> "BaseObserver":

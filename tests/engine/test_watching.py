@@ -93,6 +93,16 @@ async def test_a_full_kernel_queue_is_a_hint_about_the_whole_folder(
     assert hints == [Hint(str(tmp_path), overflow=True)]
 
 
+async def test_of_watchdogs_log_only_the_event_of_a_closed_watch_is_left_out(
+    clock: Clock, feed: Feed, caplog: pytest.LogCaptureFixture
+) -> None:
+    logger = logging.getLogger("watchdog.observers.inotify")
+    async with FolderWatcher(clock, feed):
+        logger.error("InotifyEmitter.queue_events() called when the thread is inactive")
+        logger.error("InotifyEmitter.queue_events() called in vain")
+    assert caplog.messages == ["InotifyEmitter.queue_events() called in vain"]
+
+
 async def test_a_missing_folder_cannot_be_watched(clock: Clock, feed: Feed, tmp_path: Path) -> None:
     async with FolderWatcher(clock, feed) as watcher:
         with pytest.raises(FileNotFoundError):
