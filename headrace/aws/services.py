@@ -14,7 +14,9 @@ from headrace.aws.endpoint import Endpoint, Handlers
 from headrace.aws.lambda_invoke import LambdaWire
 from headrace.aws.listener import Listener
 from headrace.aws.s3 import S3Wire
+from headrace.channels import Channels
 from headrace.control import STATUS_PATH
+from headrace.operations import OPERATIONS_PATH, perform
 from triggers.s3.bucket import Bucket
 
 GRACE_SECONDS = 0.25  # for requests in progress; invocations have had theirs by then
@@ -28,6 +30,7 @@ def endpoint(
     functions: Functions,
     events: EventQueue,
     buckets: Mapping[str, Bucket],
+    channels: Channels,
     status: Callable[[], Awaitable[dict[str, Any]]],
     is_stopping: Callable[[], bool],
 ) -> Endpoint:
@@ -37,9 +40,15 @@ def endpoint(
     """
 
     async def control(request: web.BaseRequest) -> web.StreamResponse:
-        if request.path != STATUS_PATH:
-            return web.json_response({"message": f"there is no {request.path}"}, status=404)
-        return web.Response(body=orjson.dumps(await status()), content_type="application/json")
+        code, answer = 200, {}
+        if request.path == STATUS_PATH:
+            answer = await status()
+        elif request.method == "POST" and request.path.startswith(OPERATIONS_PATH):
+            operation = request.path.removeprefix(OPERATIONS_PATH)
+            code, answer = await perform(channels, operation, await request.read())
+        else:
+            code, answer = 404, {"message": f"there is no {request.path}"}
+        return web.Response(body=orjson.dumps(answer), status=code, content_type="application/json")
 
     invoke = LambdaWire(account, functions, events, functions.lineage_of, is_stopping)
     s3 = S3Wire(buckets, account=account, clock=clock, lineage_of=functions.lineage_of)

@@ -22,7 +22,7 @@ def list_queues(as_json: bool, config_path: Path) -> None:
 
     from headrace.config import load
     from headrace.store_reader import read_only
-    from triggers.sqs.queue import count_messages
+    from triggers.sqs.message_table import counts
 
     names = load(config_path, with_code=False).file.queues
     with closing(read_only(config_path)) as connection:
@@ -46,7 +46,7 @@ def peek(name: str, limit: int, as_json: bool, config_path: Path) -> None:
     from headrace.config import load
     from headrace.store_reader import read_only
     from triggers.sqs.message import attributes_to_json
-    from triggers.sqs.queue import oldest_messages
+    from triggers.sqs.message_table import oldest_messages
 
     names = load(config_path, with_code=False).file.queues
     if name not in names:

@@ -1,0 +1,145 @@
+"""What commands do to queues and streams: inside the running simulator, or alone on the state folder.
+
+An operation and its arguments are JSON values, so that both ways are one: `/_headrace/operations/NAME` takes
+the arguments as its body and answers with the result.
+"""
+
+import base64
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from engine.errors import HeadraceError
+from engine.invocation.event import new_request_id
+from headrace.config import Configuration
+from headrace.control import RunningSimulator, request
+from headrace.reach import reach
+
+if TYPE_CHECKING:
+    from headrace.channels import Channels
+
+Arguments = Mapping[str, Any]
+Operate = Callable[[str, Arguments], Awaitable[dict[str, Any]]]
+
+OPERATIONS_PATH = "/_headrace/operations/"
+RECORDS_AT_ONCE = 500  # of one put
+PORTION_BYTES = 4 * 1024 * 1024  # of one request to a running simulator
+OK = 200
+
+
+class OperationRefused(HeadraceError):
+    """The queue or the stream would not do it; the text is its own."""
+
+
+async def send(channels: "Channels", arguments: Arguments) -> dict[str, Any]:
+    """Send `messages` to `queue`: {body, attributes?, group_id?, deduplication_id?, delay?}. Return the ids.
+
+    Attributes are in the form of the SQS API, the delay in seconds.
+    """
+    from triggers.sqs.message import OutgoingMessage, attributes_from_json
+
+    messages = [
+        OutgoingMessage(
+            message["body"],
+            attributes_from_json(message.get("attributes", {})),
+            delay=None if message.get("delay") is None else timedelta(seconds=message["delay"]),
+            group_id=message.get("group_id"),
+            deduplication_id=message.get("deduplication_id"),
+        )
+        for message in arguments["messages"]
+    ]
+    sent = await channels.queues[arguments["queue"]].send(messages)
+    return {"message_ids": [each.message_id for each in sent]}
+
+
+async def put_records(channels: "Channels", arguments: Arguments) -> dict[str, Any]:
+    """Put `records` into `stream`: {data: base64, partition_key?, explicit_hash_key?}. Say where each went.
+
+    A record without a partition key gets one of its own.
+    """
+    from triggers.kinesis.limits import RecordEntry
+
+    entries = [
+        RecordEntry(
+            base64.b64decode(record["data"]),
+            record.get("partition_key") or new_request_id(),
+            record.get("explicit_hash_key"),
+        )
+        for record in arguments["records"]
+    ]
+    stream = channels.streams[arguments["stream"]]
+    put = [
+        result
+        for begin in range(0, len(entries), RECORDS_AT_ONCE)
+        for result in await stream.put_records(entries[begin : begin + RECORDS_AT_ONCE])
+    ]
+    return {"records": [{"shard_id": each.shard_id, "sequence_number": each.sequence_number} for each in put]}
+
+
+OPERATIONS: Mapping[str, Callable[["Channels", Arguments], Awaitable[dict[str, Any]]]] = {
+    "send": send,
+    "put_records": put_records,
+}
+
+
+async def perform(channels: "Channels", name: str, body: bytes) -> tuple[int, dict[str, Any]]:
+    """Do what another process asks for; return the HTTP status and what to answer."""
+    operation = OPERATIONS.get(name)
+    if operation is None:
+        return 404, {"message": f"there is no operation {name}"}
+    try:
+        return OK, await operation(channels, orjson.loads(body))
+    except HeadraceError as error:
+        return 409, {"message": str(error)}
+    except KeyError as error:  # another configuration than the one this simulator was started with
+        return 409, {"message": f"the running simulator has no {error}: restart it to take the change"}
+
+
+@asynccontextmanager
+async def open_operations(configuration: Configuration) -> AsyncIterator[Operate]:
+    """Yield a coroutine that performs operations by name. It raises HeadraceError for what is refused."""
+    async with AsyncExitStack() as stack:
+
+        async def through(running: RunningSimulator) -> Operate:
+            return partial(_ask, running.url)
+
+        async def alone() -> Operate:
+            from headrace.channels import channels_alone
+
+            channels = await stack.enter_async_context(channels_alone(configuration))
+            return partial(_perform_here, channels)
+
+        yield await reach(configuration.state, through, alone)
+
+
+async def _perform_here(channels: "Channels", name: str, arguments: Arguments) -> dict[str, Any]:
+    return await OPERATIONS[name](channels, arguments)
+
+
+async def _ask(url: str, name: str, arguments: Arguments) -> dict[str, Any]:
+    try:
+        answer = request(url, "POST", OPERATIONS_PATH + name, orjson.dumps(arguments))
+        result: dict[str, Any] = orjson.loads(answer.body)
+    except (OSError, ValueError) as error:
+        raise OperationRefused(f"the running simulator did not answer: {error}") from error
+    if answer.status != OK:
+        raise OperationRefused(str(result.get("message")))
+    return result
+
+
+def in_portions(items: Sequence[dict[str, Any]], most_bytes: int) -> list[list[dict[str, Any]]]:
+    """Divide what is sent into requests that the endpoint takes, in order, each not empty."""
+    portions: list[list[dict[str, Any]]] = []
+    room = 0
+    for item in items:
+        size = len(orjson.dumps(item))
+        if not portions or size > room:
+            portions.append([])
+            room = most_bytes
+        portions[-1].append(item)
+        room -= size
+    return portions
