@@ -1,14 +1,16 @@
 """The simulator's AWS endpoint: one HTTP server for all services, told apart by path and signature.
 
-Lambda's paths are its own, `/_headrace/` is for other `headrace` processes, and what remains is S3, whose
-bucket names may be any path. Services that are not simulated are recognised by the scope of the signature.
+Lambda's paths are its own, `/_headrace/` is for other `headrace` processes, services of the JSON protocol say
+their name in `X-Amz-Target`, and what remains is S3, whose bucket names may be any path. Services that are not
+simulated are recognised by the scope of the signature.
 """
 
 import asyncio
 import ipaddress
 import logging
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import field
 from functools import lru_cache
 from typing import Self
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -47,11 +49,15 @@ Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 @dataclass(frozen=True, slots=True)
 class Handlers:
-    """Who answers what. Each may raise ApiError, which is answered as JSON."""
+    """Who answers what. Each may raise ApiError, which is answered as REST-JSON.
+
+    `targets` are the services of the JSON protocol by what `X-Amz-Target` begins with.
+    """
 
     lambda_: Handler
     s3: Handler
     control: Handler
+    targets: Mapping[str, Handler] = field(default_factory=dict)
 
 
 class Endpoint:
@@ -131,6 +137,9 @@ class Endpoint:
         target = request.headers.get("X-Amz-Target")
         if target is not None:
             prefix, _, operation = target.rpartition(".")
+            handler = self._handlers.targets.get(prefix)
+            if handler is not None:
+                return await handler(request)
             return not_implemented(prefix, operation, "json")
         service = signed_service(request.headers.get("Authorization"), path)
         if service is None or service == "s3":
