@@ -75,7 +75,14 @@ def lowered(concurrency: float) -> float:
 
 
 def after_quiet(concurrency: float, quiet: timedelta, limits: ScalingLimits) -> float:
-    """Return the concurrency after the queue gave nothing for so long. What failures took is not given back."""
+    """Return the concurrency after the queue gave nothing for so long. What failures took stays taken."""
     if quiet >= VERY_QUIET:
         return min(concurrency, limits.least)
     return min(concurrency, limits.start) if quiet >= QUIET else concurrency
+
+
+def next_fall(concurrency: float, quiet: timedelta, limits: ScalingLimits) -> timedelta | None:
+    """Return for how much longer the queue has to be quiet until `after_quiet` takes something away."""
+    if concurrency <= limits.least:
+        return None
+    return QUIET - quiet if concurrency > limits.start else VERY_QUIET - quiet

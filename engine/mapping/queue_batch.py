@@ -1,0 +1,98 @@
+"""Messages that were received, and the batches that are made of them.
+
+Source: Lambda developer guide, "Batching behavior".
+"""
+
+from collections import deque
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from itertools import islice
+from typing import Literal
+
+from engine.mapping.payload import PAYLOAD_BYTES, build_payload, count_that_fit
+from engine.mapping.source import QueueMessage
+from engine.value import dataclass
+
+CloseReason = Literal["received", "batch_size", "window", "payload"]
+AROUND = len(build_payload([]))
+
+
+@dataclass(frozen=True, slots=True)
+class ReceivedMessage:
+    """A message that passed the filter, its record as JSON, and when it shows again unless it is deleted."""
+
+    message: QueueMessage
+    record: bytes
+    returns_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class QueueBatch:
+    """Messages for one invocation, at least one. `reason` says what closed the batch."""
+
+    received: Sequence[ReceivedMessage]
+    reason: CloseReason
+
+    @property
+    def messages(self) -> list[QueueMessage]:
+        """The messages, oldest first."""
+        return [each.message for each in self.received]
+
+    @property
+    def returns_at(self) -> datetime:
+        """When the first of the messages shows again."""
+        return self.received[0].returns_at
+
+
+class QueueBuffer:
+    """Received messages of which batches are cut, oldest first."""
+
+    def __init__(self, batch_size: int, window: timedelta) -> None:
+        self._batch_size = batch_size
+        self._window = window
+        self._received: deque[ReceivedMessage] = deque()
+        self._bytes = AROUND
+
+    def __len__(self) -> int:
+        return len(self._received)
+
+    def extend(self, received: Iterable[ReceivedMessage]) -> None:
+        """Add messages at the end."""
+        for each in received:
+            self._received.append(each)
+            self._bytes += len(each.record) + 1
+
+    def close(self, opened_at: datetime, now: datetime) -> QueueBatch | None:
+        """Take the next batch out; None when it should wait for more, until its window ends."""
+        whole = min(len(self._received), self._batch_size)
+        count = whole
+        if self._bytes > PAYLOAD_BYTES:
+            count = count_that_fit(len(each.record) for each in islice(self._received, whole))
+        reason: CloseReason
+        if count == 0:
+            return None
+        if count < whole:
+            reason = "payload"
+        elif count == self._batch_size:
+            reason = "batch_size"
+        elif not self._window:
+            reason = "received"
+        elif now >= opened_at + self._window:
+            reason = "window"
+        else:
+            return None
+        return QueueBatch([self._pop() for _ in range(count)], reason)
+
+    def drop_returned(self, now: datetime) -> None:
+        """Forget messages that have waited here for so long that the queue shows them again."""
+        while self._received and self._received[0].returns_at <= now:
+            self._pop()
+
+    def clear(self) -> list[QueueMessage]:
+        """Take everything out."""
+        return [self._pop().message for _ in range(len(self._received))]
+
+    def _pop(self) -> ReceivedMessage:
+        first = self._received.popleft()
+        self._bytes -= len(first.record) + 1
+        return first

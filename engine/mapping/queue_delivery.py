@@ -1,0 +1,142 @@
+"""What happens to batches of messages: invoked, then deleted, left to show again, or given back.
+
+Source: Lambda developer guide, "Handling errors for an SQS event source".
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+
+from engine.clock import Clock
+from engine.errors import HeadraceError
+from engine.feed import Feed, RecordsFiltered, RecordsReturned
+from engine.mapping.alarm import wait_until
+from engine.mapping.queue_batch import QueueBatch, ReceivedMessage
+from engine.mapping.queue_invoker import Attempted, QueueInvoker
+from engine.mapping.source import QueueMessage, QueueSource
+
+LOGGER = logging.getLogger(__name__)
+
+SHORTEST_PAUSE = timedelta(seconds=1)
+LONGEST_PAUSE = timedelta(seconds=30)
+
+
+class QueueDelivery:
+    """Takes batches of one queue through the function and settles them."""
+
+    def __init__(
+        self,
+        source: QueueSource,
+        function: str,
+        invoker: QueueInvoker,
+        *,
+        clock: Clock,
+        feed: Feed,
+        stopping: asyncio.Event,
+        on_trouble: Callable[[str | None], None],
+        on_function_error: Callable[[], None],
+    ) -> None:
+        self._source = source
+        self._function = function
+        self._invoker = invoker
+        self._clock = clock
+        self._feed = feed
+        self._stopping = stopping
+        self._on_trouble = on_trouble
+        self._on_function_error = on_function_error
+
+    async def deliver(self, batches: Sequence[QueueBatch], on_invoked: Callable[[], None]) -> None:
+        """Invoke with each batch after the other and settle it; `on_invoked` is called after the last one.
+
+        Several batches come from one receive of a FIFO queue: what belongs to a group that has failed is
+        not given to the function, for it must not overtake.
+        """
+        try:
+            *earlier, last = batches
+            failed: set[str | None] = set()
+            for batch in earlier:
+                failed |= await self._deliver_in_order(batch, failed)
+            attempted = None
+            if earlier:
+                await self._deliver_in_order(last, failed)
+            else:
+                attempted = await self._invoker.invoke(last)
+        finally:
+            on_invoked()
+        if attempted is not None:
+            await self._settle(last, attempted)
+
+    async def _deliver_in_order(self, batch: QueueBatch, failed: set[str | None]) -> set[str | None]:
+        """Deliver what does not belong to `failed` groups; return the groups that have failed now."""
+        now = self._clock.now()
+        wanted: list[ReceivedMessage] = []
+        held: list[ReceivedMessage] = []
+        for each in batch.received:
+            in_order = each.message.group not in failed and each.returns_at > now
+            (wanted if in_order else held).append(each)
+        groups = {each.message.group for each in held}
+        if wanted:
+            batch = QueueBatch(wanted, batch.reason)
+            attempted = await self._invoker.invoke(batch)
+            await self._settle(batch, attempted)
+            groups |= {message.group for message in attempted.outcome.failed}
+        return groups
+
+    async def _settle(self, batch: QueueBatch, attempted: Attempted) -> None:
+        failed = attempted.outcome.failed
+        if failed and not attempted.begun and self._stopping.is_set():
+            await self.give_back(failed)
+            return
+        if attempted.function_failed:
+            self._on_function_error()
+        if failed:
+            self._feed.publish(
+                RecordsReturned(
+                    self._clock.now(),
+                    self._function,
+                    self._source.name,
+                    attempted.request_id,
+                    len(failed),
+                    batch.returns_at,
+                )
+            )
+        await self._delete(attempted.outcome.succeeded)
+
+    async def drop(self, messages: Sequence[QueueMessage]) -> None:
+        """Delete messages that the filter keeps from the function."""
+        self._feed.publish(
+            RecordsFiltered(self._clock.now(), self._function, self._source.name, len(messages))
+        )
+        await self._delete(messages)
+
+    async def give_back(self, messages: Sequence[QueueMessage]) -> None:
+        """Show messages again at once; if that fails, they show again when their timeout is over."""
+        if not messages:
+            return
+        try:
+            await self._source.change_visibility(
+                [message.receipt_handle for message in messages], timedelta(0)
+            )
+        except (HeadraceError, OSError) as error:
+            LOGGER.warning("%d messages of %s show again later: %s", len(messages), self._source.name, error)
+
+    async def _delete(self, messages: Sequence[QueueMessage]) -> None:
+        """Delete messages, trying again for as long as the store fails, once more when stopping."""
+        if not messages:
+            return
+        handles = [message.receipt_handle for message in messages]
+        pause = SHORTEST_PAUSE
+        while True:
+            stopping = self._stopping.is_set()
+            try:
+                await self._source.delete(handles)
+            except (HeadraceError, OSError) as error:
+                if stopping:
+                    LOGGER.warning("%d messages of %s run again: %s", len(handles), self._source.name, error)
+                    return
+                self._on_trouble(f"messages that are done could not be deleted, it is tried again: {error}")
+            else:
+                return
+            await wait_until(self._stopping, self._clock.now() + pause, self._clock)
+            pause = min(pause * 2, LONGEST_PAUSE)
