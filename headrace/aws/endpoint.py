@@ -1,8 +1,8 @@
 """The simulator's AWS endpoint: one HTTP server for all services, told apart by path and signature.
 
 Lambda's paths are its own, `/_headrace/` is for other `headrace` processes, services of the JSON protocol say
-their name in `X-Amz-Target`, and what remains is S3, whose bucket names may be any path. Services that are not
-simulated are recognised by the scope of the signature.
+their name in `X-Amz-Target`, and what remains is S3, whose bucket names may be any path. Services that are
+not simulated are recognised by the scope of the signature.
 """
 
 import asyncio
