@@ -141,7 +141,9 @@ class Simulator:
             self.ready.set()
             self.feed.publish(SimulatorReady(self.clock.now(), self.listener.url))
             serving = group.create_task(self.serve(), name="endpoint")
+            tidying = group.create_task(self.functions.remove_leftovers(), name="leftovers")
             await stop.wait()
+            tidying.cancel()
             await self._wind_down(events, tasks)
             serving.cancel()
 

@@ -59,14 +59,17 @@ class Package:
         if not self.zipped:
             return self.path
         try:
-            digest = _digest(self.path)
-            target = unpacked / digest[:32]
+            target = unpacked / self.unpacked_name()
             if not target.is_dir():
                 unpacked.mkdir(parents=True, exist_ok=True)
                 self._unpack(target)
         except (OSError, zipfile.BadZipFile) as error:
             raise CodeError(self._function, f"code: {self.path} cannot be unpacked: {error}") from error
         return target
+
+    def unpacked_name(self) -> str:
+        """Return the name of the folder into which the .zip file is unpacked. Raises OSError."""
+        return _digest(self.path)[:32]
 
     def _unpack(self, target: Path) -> None:
         temporary = Path(tempfile.mkdtemp(prefix=".unpacking-", dir=target.parent))

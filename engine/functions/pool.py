@@ -207,6 +207,17 @@ class Functions:
         """Return the functions that led to a running invocation, itself last; None for another trace id."""
         return self._lineages.get(root)
 
+    async def remove_leftovers(self) -> None:
+        """Remove unpacked code that no function uses, and old logs, from the state folder."""
+        from engine.functions.leftovers import remove_old_logs, remove_unused_code
+
+        around = self._around
+        packages = [state.definition.package for state in self._functions.values()]
+        with self._clock.outside():
+            await asyncio.to_thread(remove_unused_code, around.unpacked, packages)
+            if around.logs is not None:
+                await asyncio.to_thread(remove_old_logs, around.logs, self._clock.real_now())
+
     def writers_of(self, path: str) -> tuple[str, ...]:
         """Return the functions that led to a file of a reported folder, its writer last; empty for others."""
         return self._around.written.lineage_of(path)
