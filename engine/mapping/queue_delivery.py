@@ -6,20 +6,20 @@ Source: Lambda developer guide, "Handling errors for an SQS event source".
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from engine.clock import Clock
 from engine.errors import HeadraceError
 from engine.feed import Feed, RecordsFiltered, RecordsReturned
 from engine.mapping.alarm import wait_until
-from engine.mapping.queue_batch import QueueBatch, ReceivedMessage
+from engine.mapping.queue_batch import QueueBatch
 from engine.mapping.queue_invoker import Attempted, QueueInvoker
 from engine.mapping.source import QueueMessage, QueueSource
 
 LOGGER = logging.getLogger(__name__)
 
 SHORTEST_PAUSE = timedelta(seconds=1)
-LONGEST_PAUSE = timedelta(seconds=30)
+LONGEST_PAUSE = timedelta(seconds=5)
 
 
 class QueueDelivery:
@@ -52,36 +52,35 @@ class QueueDelivery:
         Several batches come from one receive of a FIFO queue: what belongs to a group that has failed is
         not given to the function, for it must not overtake.
         """
+        attempted = None
         try:
-            *earlier, last = batches
-            failed: set[str | None] = set()
-            for batch in earlier:
-                failed |= await self._deliver_in_order(batch, failed)
-            attempted = None
-            if earlier:
-                await self._deliver_in_order(last, failed)
+            if len(batches) == 1:
+                attempted = await self._invoker.invoke(batches[0])
             else:
-                attempted = await self._invoker.invoke(last)
+                await self._deliver_in_order(batches)
         finally:
             on_invoked()
         if attempted is not None:
-            await self._settle(last, attempted)
+            await self._settle(batches[0], attempted)
 
-    async def _deliver_in_order(self, batch: QueueBatch, failed: set[str | None]) -> set[str | None]:
-        """Deliver what does not belong to `failed` groups; return the groups that have failed now."""
-        now = self._clock.now()
-        wanted: list[ReceivedMessage] = []
-        held: list[ReceivedMessage] = []
-        for each in batch.received:
-            in_order = each.message.group not in failed and each.returns_at > now
-            (wanted if in_order else held).append(each)
-        groups = {each.message.group for each in held}
-        if wanted:
-            batch = QueueBatch(wanted, batch.reason)
-            attempted = await self._invoker.invoke(batch)
-            await self._settle(batch, attempted)
-            groups |= {message.group for message in attempted.outcome.failed}
-        return groups
+    async def _deliver_in_order(self, batches: Sequence[QueueBatch]) -> None:
+        failed: dict[str | None, str] = {}  # groups, each with the invocation that failed
+        for batch in batches:
+            if self._stopping.is_set():
+                await self.give_back(batch.messages)
+                continue
+            now = self._clock.now()
+            held = [each for each in batch.received if each.message.group in failed]
+            wanted = [
+                each for each in batch.received if each.message.group not in failed and each.returns_at > now
+            ]
+            if held:
+                self._tell_of_returned(held[0].returns_at, len(held), failed[held[0].message.group])
+            if wanted:
+                attempted = await self._invoker.invoke(QueueBatch(wanted, batch.reason))
+                await self._settle(batch, attempted)
+                for message in attempted.outcome.failed:
+                    failed[message.group] = attempted.request_id
 
     async def _settle(self, batch: QueueBatch, attempted: Attempted) -> None:
         failed = attempted.outcome.failed
@@ -91,17 +90,12 @@ class QueueDelivery:
         if attempted.function_failed:
             self._on_function_error()
         if failed:
-            self._feed.publish(
-                RecordsReturned(
-                    self._clock.now(),
-                    self._function,
-                    self._source.name,
-                    attempted.request_id,
-                    len(failed),
-                    batch.returns_at,
-                )
-            )
+            self._tell_of_returned(batch.returns_at, len(failed), attempted.request_id)
         await self._delete(attempted.outcome.succeeded)
+
+    def _tell_of_returned(self, at: datetime, count: int, request_id: str) -> None:
+        now = self._clock.now()
+        self._feed.publish(RecordsReturned(now, self._function, self._source.name, request_id, count, at))
 
     async def drop(self, messages: Sequence[QueueMessage]) -> None:
         """Delete messages that the filter keeps from the function."""

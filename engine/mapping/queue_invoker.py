@@ -20,7 +20,7 @@ from engine.mapping.source import QueueSource
 from engine.value import dataclass
 
 SHORTEST_PAUSE = timedelta(milliseconds=500)
-LONGEST_PAUSE = timedelta(seconds=20)
+LONGEST_PAUSE = timedelta(seconds=5)
 
 
 @dataclass(frozen=True, slots=True)

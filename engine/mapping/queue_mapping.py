@@ -103,7 +103,7 @@ class QueueMapping:
         self._slot_freed = asyncio.Event()
         self._stopping = asyncio.Event()
         self._pause = SHORTEST_PAUSE
-        self._trouble: str | None = None  # what was last told of, so that it is told once
+        self._told: set[str] = set()  # of trouble, so that it is told once
         invoker = QueueInvoker(
             source,
             function,
@@ -243,8 +243,10 @@ class QueueMapping:
         self._no_growth_before = self._clock.now() + HELD
 
     def _note_trouble(self, text: str | None) -> None:
-        """Tell of what is wrong, once until an invocation has gone well: None."""
-        is_news, self._trouble = text != self._trouble, text
-        if is_news and text is not None:
+        """Tell of what is wrong, once until an invocation has gone well, which None says."""
+        if text is None:
+            self._told.clear()
+        elif text not in self._told:
+            self._told.add(text)
             place = f"{self._source.name} -> functions.{self._function}"
             self._feed.publish(Notice(self._clock.now(), "error", place, text))

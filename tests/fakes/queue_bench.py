@@ -44,7 +44,7 @@ class Bench:
         """Send messages in one go; return their ids."""
         sent = await self.queue.send(
             [
-                OutgoingMessage(body, group_id=group, deduplication_id=body if group else None)
+                OutgoingMessage(body, group_id=group, deduplication_id=body[:100] if group else None)
                 for body in bodies
             ]
         )

@@ -56,7 +56,8 @@ def handler(mode: dict[str, Any]) -> Callable[[list[Record]], Answer]:
                 return returned(mode["value"])
             case "return_text":
                 result = returned(None)
-                return replace(result, payload=mode.get("text", mode.get("value")).encode())
+                text: str = mode.get("text", mode.get("value", ""))
+                return replace(result, payload=text.encode())
             case other:
                 raise AssertionError(f"unknown mode {other}")
 
