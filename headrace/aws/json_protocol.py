@@ -5,7 +5,7 @@ Source: Smithy, "AWS JSON 1.0 protocol" and "AWS JSON 1.1 protocol".
 
 import binascii
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -97,11 +97,36 @@ class Input:
             raise self.missing(name)
         return value
 
-    def refuse_others(self, known: frozenset[str], service: str, operation: str) -> None:
-        """Raise BadInput, by name, for members that have a value and are not known here."""
+    def choice(self, name: str, allowed: Sequence[str]) -> str:
+        """Return one of the strings allowed, which must be there. Raises ValidationFailed for any other."""
+        value = self.required_text(name)
+        if value not in allowed:
+            raise self.refused(name, value, f"satisfy enum value set: [{', '.join(allowed)}]")
+        return value
+
+    def number(self, name: str, default: int, least: int, most: int) -> int:
+        """Return an integer within limits, or the default. Raises ValidationFailed for any other."""
+        value = self.integer(name)
+        if value is None:
+            return default
+        if value < least:
+            raise self.refused(name, value, f"have value greater than or equal to {least}")
+        if value > most:
+            raise self.refused(name, value, f"have value less than or equal to {most}")
+        return value
+
+    def refused(self, name: str, value: object, rule: str) -> ValidationFailed:
+        """Return the error for a value that breaks a rule: what the member must."""
+        return ValidationFailed(
+            f"1 validation error detected: Value '{value}' at '{self._place}{_lower(name)}' failed to "
+            f"satisfy constraint: Member must {rule}"
+        )
+
+    def refuse_others(self, known: frozenset[str]) -> None:
+        """Raise BadInput, by name, for members that have a value and are not among those known."""
         for name, value in self._members.items():
             if value is not None and name not in known:
-                raise BadInput(f"{name} of {service} {operation} is not simulated by Headrace.")
+                raise BadInput(f"{self._place}{name} is not simulated by Headrace.")
 
     def _of_type(self, name: str, kind: type | tuple[type, ...], words: str) -> Any:
         value = self._members.get(name)

@@ -11,6 +11,7 @@ from engine.clock import Clock
 from engine.functions.pool import Functions
 from engine.invocation.event_queue import EventQueue
 from headrace.aws.endpoint import Endpoint, Handlers
+from headrace.aws.kinesis import KinesisWire
 from headrace.aws.lambda_invoke import LambdaWire
 from headrace.aws.listener import Listener
 from headrace.aws.s3 import S3Wire
@@ -52,4 +53,6 @@ def endpoint(
 
     invoke = LambdaWire(account, functions, events, functions.lineage_of, is_stopping)
     s3 = S3Wire(buckets, account=account, clock=clock, lineage_of=functions.lineage_of)
-    return Endpoint(listener, Handlers(invoke.handle, s3.handle, control), GRACE_SECONDS)
+    kinesis = KinesisWire(channels.streams, account.account_id, clock).service()
+    targets = {service.name: service.handle for service in (kinesis,)}
+    return Endpoint(listener, Handlers(invoke.handle, s3.handle, control, targets), GRACE_SECONDS)

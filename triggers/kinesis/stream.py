@@ -99,7 +99,12 @@ class Stream:
 
     @property
     def all_shards(self) -> Sequence[StreamShard]:
-        """All shards within the retention period, in the order of their numbers, so parents first."""
+        """All shards in the order of their numbers, so parents first; some may have expired."""
+        return self._shards
+
+    async def list_shards(self) -> Sequence[StreamShard]:
+        """Return all shards within the retention period, in the order of their numbers."""
+        await self._trim_when_due()
         return self._shards
 
     def shard(self, shard_id: str) -> StreamShard:
@@ -134,10 +139,9 @@ class Stream:
 
     async def shards(self) -> Sequence[Shard]:
         """Return all shards within the retention period, parents first."""
-        await self._trim_when_due()
         return [
             Shard(shard.shard_id, tuple(shard_id(each) for each in shard.parents if each in self._by_number))
-            for shard in self._shards
+            for shard in await self.list_shards()
         ]
 
     async def start(self, shard_id: str, at: StartingPosition) -> int:
