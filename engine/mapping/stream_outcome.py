@@ -19,8 +19,8 @@ from engine.value import dataclass
 class StreamOutcome:
     """`failed_from` is the index of the first record that is not processed, None when all are.
 
-    `function_error` is Lambda's word for an exception, None when the function returned. `state` is the JSON of
-    a tumbling window's new state, None when there is none.
+    `function_error` is Lambda's word for an exception, None when the function returned. `state` is the JSON
+    of a tumbling window's new state, None when there is none.
     """
 
     failed_from: int | None

@@ -15,6 +15,7 @@ from engine.clock import iso_seconds
 from engine.value import dataclass
 
 STATE_BYTES = 1024 * 1024
+MEMBERS_BYTES = 1024  # of an event, about its window, besides the state
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -30,6 +31,11 @@ class TumblingWindow:
     def is_too_large(self) -> bool:
         """Whether the state ends the window early."""
         return len(self.state) > STATE_BYTES
+
+    @property
+    def event_bytes(self) -> int:
+        """How much of an event is about the window, at most."""
+        return len(self.state) + MEMBERS_BYTES
 
     def with_state(self, state: bytes) -> "TumblingWindow":
         """Return the window after the function returned `state`."""
