@@ -46,19 +46,21 @@ class Served:
         self, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None
     ) -> Reply:
         """Send one request from another thread."""
-        call = partial(self._request, method, path, body, headers or {})
+        call = partial(request, self.url, method, path, body, headers or {})
         return await asyncio.get_running_loop().run_in_executor(None, call)
 
-    def _request(self, method: str, path: str, body: bytes | None, headers: dict[str, str]) -> Reply:
-        connection = http.client.HTTPConnection(urlsplit(self.url).netloc, timeout=10)
-        try:
-            connection.request(method, path, body, headers)
-            answer = connection.getresponse()
-            return Reply(
-                answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read()
-            )
-        finally:
-            connection.close()
+
+def request(url: str, method: str, path: str, body: bytes | None, headers: dict[str, str]) -> Reply:
+    """Send one request and wait for its answer."""
+    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=10)
+    try:
+        connection.request(method, path, body, headers)
+        answer = connection.getresponse()
+        return Reply(
+            answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read()
+        )
+    finally:
+        connection.close()
 
 
 async def name_the_handler(request: web.BaseRequest, handler: str) -> web.StreamResponse:
