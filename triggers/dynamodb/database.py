@@ -1,0 +1,73 @@
+"""A connection to a user's database, on a thread of its own, for as long as the file is there."""
+
+import asyncio
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import aiosqlite
+
+from engine.clock import Clock
+
+T = TypeVar("T")
+
+BUSY_TIMEOUT_SECONDS = 1.0  # for a lock that a writer holds
+
+
+class UserDatabase:
+    """Opens the file when it is needed, and again when another one has taken its place."""
+
+    def __init__(self, path: Path, clock: Clock) -> None:
+        self.path = path
+        self._clock = clock
+        self._connection: aiosqlite.Connection | None = None
+        self._file: tuple[int, int] | None = None
+        self._opening = asyncio.Lock()
+
+    async def run(self, operation: Callable[[sqlite3.Connection], T]) -> T:
+        """Run `operation` on the connection's thread and return its result.
+
+        The connection is in autocommit mode. Raises FileNotFoundError when there is no file, sqlite3.Error
+        when it cannot be opened, and what the operation raises.
+        """
+        async with self._opening:
+            connection = await self._connected()
+        # aiosqlite runs single statements; an operation in one hop needs its inner door. See docs/decisions.
+        execute: Any = connection._execute  # noqa: SLF001
+        with self._clock.outside():
+            result: T = await execute(lambda: operation(connection._conn))  # noqa: SLF001
+        return result
+
+    async def close(self) -> None:
+        """Close the connection; the next operation opens it again."""
+        if self._connection is not None:
+            connection, self._connection = self._connection, None
+            with self._clock.outside():
+                await connection.close()
+
+    async def _connected(self) -> aiosqlite.Connection:
+        try:
+            status = self.path.stat()
+        except OSError as error:
+            await self.close()
+            raise FileNotFoundError(error.errno, error.strerror, str(self.path)) from error
+        file = status.st_dev, status.st_ino
+        if self._connection is not None and file != self._file:
+            await self.close()
+        if self._connection is None:
+            with self._clock.outside():
+                self._connection = await aiosqlite.connect(
+                    f"{self.path.absolute().as_uri()}?mode=rw",
+                    uri=True,
+                    timeout=BUSY_TIMEOUT_SECONDS,
+                    isolation_level=None,
+                )
+            self._connection.text_factory = _text
+            self._file = file
+        return self._connection
+
+
+def _text(raw: bytes) -> str:
+    """Read what a user has stored as TEXT, which need not be UTF-8."""
+    return raw.decode("utf-8", "replace")
