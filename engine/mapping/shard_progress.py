@@ -55,9 +55,9 @@ class ShardProgress:
         self._saves: list[Save] = []
 
     @property
-    def is_held(self) -> bool:
-        """Whether any lane has records that are not processed."""
-        return any(self._held)
+    def has_free_lane(self) -> bool:
+        """Whether any lane has processed all that it was given."""
+        return not all(self._held)
 
     def hold(self, lane: int, count: int) -> None:
         """Say that a lane was given records."""

@@ -18,7 +18,7 @@ from engine.feed import RecordsFiltered
 from engine.mapping.shard_lane import ShardLane, ShardTip
 from engine.mapping.shard_progress import ShardProgress
 from engine.mapping.source import ShardPage, StreamRecord
-from engine.mapping.stream_job import StreamJob, Trouble
+from engine.mapping.stream_job import StreamJob
 from engine.mapping.stream_record import ReadyRecord
 
 PAGE_RECORDS = 1000
@@ -40,7 +40,6 @@ class ShardReader:
         self._shard_id = shard_id
         self._progress = progress
         self._page_records = max(PAGE_RECORDS, job.settings.batch_size)
-        self._trouble = Trouble(job)
 
     async def run(self) -> None:
         """Read until the shard has ended and every lane has all of its records, or until cancelled."""
@@ -123,8 +122,8 @@ class ShardReader:
     def _tell_of_filtered(self, count: int) -> None:
         job = self._job
         job.publish(RecordsFiltered(job.now, job.function, job.source.name, count))
-        if not self._progress.is_held:
-            self._progress.save()  # there will be no batch that does
+        if self._progress.has_free_lane:
+            self._progress.save()  # there will be no batch of that lane that does
 
     async def _read(self, after: int) -> ShardPage:
         """Read a page, trying again for as long as the source fails."""
@@ -133,14 +132,14 @@ class ShardReader:
             try:
                 page = await self._job.source.read(self._shard_id, after, self._page_records)
             except (HeadraceError, OSError) as error:
-                self._trouble.note(error)
+                self._job.reading.note(error)
                 self._tip.more_at_once = False
                 for lane in self.lanes:
                     lane.news.set()
                 await self._job.clock.sleep_until(self._job.now + pause)
                 pause = min(pause * 2, LONGEST_PAUSE)
             else:
-                self._trouble.is_over()
+                self._job.reading.is_over()
                 return page
 
 

@@ -49,7 +49,7 @@ class StreamJob:
         self.criteria = criteria
         self.last_processing_result: ProcessingResult = "No records processed"
         self.stopping = asyncio.Event()  # what fails is not tried again then
-        self.invoking = Trouble(self)
+        self.invoking, self.reading = Trouble(self), Trouble(self)
         self._feed = feed
 
     def origin(self, shard_id: str) -> Origin:

@@ -24,7 +24,7 @@ from engine.mapping.failure_destination import FailureDestination
 from engine.mapping.filter_criteria import FilterCriteria
 from engine.mapping.shard_run import ShardRun
 from engine.mapping.source import Shard, StartingPosition, StreamSource
-from engine.mapping.stream_job import ProcessingResult, StreamJob, Trouble
+from engine.mapping.stream_job import ProcessingResult, StreamJob
 from engine.mapping.stream_settings import StreamMappingSettings
 from engine.store.database import Store
 
@@ -78,7 +78,6 @@ class StreamMapping:
         self._runs: dict[str, ShardRun] = {}
         self._news = asyncio.Event()
         self._shard_ended = asyncio.Event()
-        self._trouble = Trouble(self._job)
 
     @property
     def last_processing_result(self) -> ProcessingResult:
@@ -151,11 +150,11 @@ class StreamMapping:
             try:
                 result = await step()
             except (HeadraceError, OSError) as error:
-                self._trouble.note(error)
+                self._job.reading.note(error)
                 await self._job.clock.sleep_until(self._job.now + pause)
                 pause = min(pause * 2, LONGEST_PAUSE)
             else:
-                self._trouble.is_over()
+                self._job.reading.is_over()
                 return result
 
     async def _wait_for_shards(self) -> None:
