@@ -24,6 +24,7 @@ from headrace.settings_problems import described, unknown_option
 
 if TYPE_CHECKING:
     from engine.mapping.settings import MappingSettings
+    from triggers.dynamodb.settings import TableSettings
     from triggers.kinesis.settings import StreamSettings
     from triggers.s3.settings import BucketSettings
     from triggers.schedule.settings import ScheduleSettings
@@ -65,6 +66,7 @@ class ConfigurationFile:
     buckets: "Mapping[str, BucketSettings]" = field(default_factory=dict)
     queues: "Mapping[str, QueueSettings]" = field(default_factory=dict)
     streams: "Mapping[str, StreamSettings]" = field(default_factory=dict)
+    tables: "Mapping[str, TableSettings]" = field(default_factory=dict)
     schedules: "Mapping[str, ScheduleSettings]" = field(default_factory=dict)
     event_source_mappings: "Sequence[MappingSettings]" = ()
 

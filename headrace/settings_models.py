@@ -36,6 +36,12 @@ def _streams() -> Any:
     return dict[StreamName, StreamSettings]
 
 
+def _tables() -> Any:
+    from triggers.dynamodb.settings import TableName, TableSettings
+
+    return dict[TableName, TableSettings]
+
+
 def _schedules() -> Any:
     from triggers.schedule.settings import ScheduleName, ScheduleSettings
 
@@ -53,6 +59,7 @@ _TYPES: Mapping[str, Callable[[], Any]] = {
     "buckets": _buckets,
     "queues": _queues,
     "streams": _streams,
+    "tables": _tables,
     "schedules": _schedules,
     "event_source_mappings": _event_source_mappings,
 }
@@ -76,6 +83,7 @@ def nested_tables() -> Tables:
     """Return the model of every table, however deep, for advice on misspelt options."""
     from engine.functions.settings import FunctionSettings
     from engine.mapping import settings as mapping
+    from triggers.dynamodb.settings import TableSettings
     from triggers.kinesis.settings import StreamSettings
     from triggers.s3.settings import BucketSettings, NotificationSettings
     from triggers.schedule.settings import ScheduleSettings
@@ -90,6 +98,7 @@ def nested_tables() -> Tables:
         ("queues", "*", "redrive_policy"): RedrivePolicySettings,
         ("queues", "*", "redrive_allow_policy"): RedriveAllowPolicySettings,
         ("streams", "*"): StreamSettings,
+        ("tables", "*"): TableSettings,
         ("schedules", "*"): ScheduleSettings,
         mappings: mapping.MappingSettings,
         (*mappings, "filter_criteria"): mapping.FilterCriteriaSettings,
