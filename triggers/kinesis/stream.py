@@ -147,13 +147,12 @@ class Stream:
     async def start(self, shard_id: str, at: StartingPosition) -> int:
         """Return the position after which a reader begins. Raises ShardNotFound.
 
-        The LATEST of a shard that has a parent is its beginning: whoever reads the parent to its end wants
-        what came next.
+        Whoever began with LATEST and comes to a shard that was opened later begins it with TRIM_HORIZON.
         """
         shard = self.shard(shard_id)
         if at.kind == "AT_TIMESTAMP" and at.timestamp is not None:
             return await self.position_before(shard, at.timestamp)
-        if at.kind == "LATEST" and not any(number in self._by_number for number in shard.parents):
+        if at.kind == "LATEST":
             return await self.latest_position()
         return 0
 

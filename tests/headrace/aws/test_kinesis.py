@@ -28,9 +28,10 @@ ACCOUNT = Account()
 FIRST, SECOND, THIRD = (f"shardId-{number:012d}" for number in range(3))
 MIDDLE = 2**127
 ERROR = "1 validation error detected:"
-AT_MOST_500 = "have length less than or equal to 500"
+AT_MOST_500 = "failed to satisfy constraint: Member must have length less than or equal to 500"
 KINDS = (
-    "satisfy enum value set: [AFTER_SEQUENCE_NUMBER, LATEST, AT_TIMESTAMP, AT_SEQUENCE_NUMBER, TRIM_HORIZON]"
+    "failed to satisfy constraint: Member must satisfy enum value set: "
+    "[AFTER_SEQUENCE_NUMBER, LATEST, AT_TIMESTAMP, AT_SEQUENCE_NUMBER, TRIM_HORIZON]"
 )
 
 
@@ -307,7 +308,7 @@ async def test_retention_is_changed(there: There) -> None:
             {"StreamName": "clicks", "ShardId": FIRST, "ShardIteratorType": "OLDEST"},
             (
                 "ValidationException",
-                f"{ERROR} Value 'OLDEST' at 'shardIteratorType' failed to satisfy constraint: Member must {KINDS}",
+                f"{ERROR} Value 'OLDEST' at 'shardIteratorType' {KINDS}",
                 400,
             ),
             id="an unknown kind of iterator",
@@ -323,7 +324,7 @@ async def test_retention_is_changed(there: There) -> None:
             {"StreamName": "clicks", "Records": [{"Data": b"", "PartitionKey": "k"}] * 501},
             (
                 "ValidationException",
-                f"{ERROR} Value at 'records' failed to satisfy constraint: Member must {AT_MOST_500}",
+                f"{ERROR} Value at 'records' {AT_MOST_500}",
                 400,
             ),
             id="501 records",

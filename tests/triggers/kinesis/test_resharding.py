@@ -182,11 +182,15 @@ async def test_a_split_that_cannot_be_stored_changes_nothing(make_stream: MakeSt
     assert [shard.is_open for shard in (await make_stream(1)).all_shards] == [True]
 
 
-async def test_the_latest_of_a_child_is_its_beginning(make_stream: MakeStream) -> None:
+async def test_the_latest_of_a_child_leaves_out_what_came_since_the_split(make_stream: MakeStream) -> None:
     stream = await make_stream(1)
     await stream.split_shard(FIRST, MIDDLE)
-    await stream.put_records([RecordEntry(b"", "k", "0")] * 3)
-    assert await stream.start(SECOND, StartingPosition("LATEST")) == 0
+    await stream.put_records([RecordEntry(b"old", "k", "0")] * 3)
+    latest = await stream.start(SECOND, StartingPosition("LATEST"))
+    oldest = await stream.start(SECOND, StartingPosition("TRIM_HORIZON"))
+    await stream.put_record(RecordEntry(b"new", "k", "0"))
+    assert len((await stream.read(SECOND, latest, 10)).records) == 1
+    assert len((await stream.read(SECOND, oldest, 10)).records) == 4
 
 
 async def test_a_closed_shard_is_forgotten_when_its_records_have_expired(make_stream: MakeStream) -> None:
