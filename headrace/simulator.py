@@ -9,17 +9,15 @@ import os
 import random
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import replace
 from datetime import timedelta
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Literal, Protocol, Self
+from typing import Any, Literal, Self
 
 from engine.clock import iso_seconds, running_clock
 from engine.feed import Fact, Feed, Notice, SimulatorReady
 from engine.functions.invocation import Invocation, InvocationResult, Throttled
 from engine.functions.pool import Functions
-from engine.invocation.destination import Destination, FunctionDestination
 from engine.invocation.event import AsyncEvent, new_request_id
 from engine.invocation.event_queue import EventQueue
 from engine.invocation.event_table import waiting_by_function
@@ -34,20 +32,8 @@ from headrace.aws.listener import listen
 from headrace.channels import open_channels
 from headrace.config import Configuration
 from headrace.control import announce, withdraw
-from headrace.references import resolve
-from triggers.s3.bucket import Bucket
-from triggers.s3.settings import BucketSettings
-from triggers.schedule.runner import ScheduleRunner
-from triggers.schedule.schedule import Schedule
-
-
-class Source(Protocol):
-    """Something that runs until it is cancelled."""
-
-    name: str
-
-    async def run(self) -> None:
-        """Emit events until cancelled."""
+from headrace.destinations import Destinations
+from headrace.sources import Sources, bucket_folders
 
 
 class Simulator:
@@ -90,7 +76,7 @@ class Simulator:
         configuration, settings = self.configuration, self.configuration.file.simulator
         self.clock = clock = running_clock()
         self._started = clock.now()
-        buckets = [self._bucket_folder(bucket) for bucket in configuration.file.buckets.values()]
+        buckets = bucket_folders(configuration)
         folder = stack.enter_context(StateFolder(configuration.state))
         self._store = await stack.enter_async_context(Store(folder.database, clock))
         await stack.enter_async_context(History(self._store, self.feed, clock, settings.history_limit))
@@ -111,13 +97,20 @@ class Simulator:
         )
         self.events = EventQueue(self._store, clock, self.feed, self.functions)
         self.channels = await open_channels(configuration, self._store, clock, self.feed)
+        self._destinations = Destinations(configuration, self.channels, self.events, clock, self._chance)
         for name in configuration.functions:
             self.events.add(name, self._event_invoke_config(name))
         await self.events.release_leases()
-        self._buckets = {
-            name: self._bucket(name, settings) for name, settings in configuration.file.buckets.items()
-        }
-        self._schedules = self._schedule_runner()
+        self._sources = Sources(
+            configuration,
+            store=self._store,
+            acceptor=self.events,
+            functions=self.functions,
+            watcher=self._watcher,
+            clock=clock,
+            feed=self.feed,
+            chance=self._chance,
+        )
         self.listener = listen(*self._address)
         stack.callback(self.listener.close)
         if self._has_sources:
@@ -129,13 +122,12 @@ class Simulator:
 
         Events that have not run by then stay in the store for the next start.
         """
-        sources: list[Source] = [*self._buckets.values(), self._schedules] if self._has_sources else []
+        sources = list(self._sources) if self._has_sources else []
         async with asyncio.TaskGroup() as group:
             events = group.create_task(self.events.run(), name="event queue")
             tasks = [group.create_task(source.run(), name=source.name) for source in sources]
             if self._has_sources:
-                for bucket in self._buckets.values():
-                    await bucket.ready.wait()
+                await self._sources.looked_at()
                 self._watch_configuration()
                 self._watch_state()
             self.ready.set()
@@ -203,7 +195,7 @@ class Simulator:
             clock=self.clock,
             functions=self.functions,
             events=self.events,
-            buckets=self._buckets,
+            buckets=self._sources.buckets,
             channels=self.channels,
             status=self.status,
             is_stopping=lambda: self._stopping,
@@ -241,60 +233,16 @@ class Simulator:
             limits=RetryLimits(
                 settings.maximum_retry_attempts, timedelta(seconds=settings.maximum_event_age_in_seconds)
             ),
-            on_success=self._destination(settings.on_success),
-            on_failure=self._destination(settings.on_failure),
-            dead_letter=self._destination(settings.dead_letter),
+            on_success=self._destinations.of_events(settings.on_success),
+            on_failure=self._destinations.of_events(settings.on_failure),
+            dead_letter=self._destinations.of_events(settings.dead_letter),
             recursive_loop=settings.recursive_loop,
         )
-
-    def _destination(self, reference: str | None) -> Destination | None:
-        if reference is None:
-            return None
-        kind, name = resolve(reference, ("functions", "queues"))
-        if kind == "queues":
-            from triggers.sqs.destination import QueueDestination
-
-            return QueueDestination(self.channels.queues[name], self.clock, self._chance)
-        return FunctionDestination(name, self.configuration.account.function(name), self.events)
-
-    def _bucket(self, name: str, settings: BucketSettings) -> Bucket:
-        folder = self._bucket_folder(settings)
-        notifications = tuple(
-            each.model_copy(update={"function": resolve(each.function, ("functions",))[1]})
-            for each in settings.notifications
-        )
-        functions = self.configuration.file.functions
-        return Bucket(
-            name,
-            settings.model_copy(update={"folder": folder, "notifications": notifications}),
-            account=self.configuration.account,
-            store=self._store,
-            acceptor=self.events,
-            watcher=self._watcher,
-            clock=self.clock,
-            feed=self.feed,
-            loops_allowed=lambda function: functions[function].recursive_loop == "Allow",
-            not_objects=[self.configuration.state],
-            writers_of=self.functions.writers_of,
-        )
-
-    def _bucket_folder(self, settings: BucketSettings) -> Path:
-        return self.configuration.folder / settings.folder.expanduser()
-
-    def _schedule_runner(self) -> ScheduleRunner:
-        schedules = [
-            Schedule.configured(name, settings, self.configuration.account)
-            for name, settings in self.configuration.file.schedules.items()
-        ]
-        schedules = [
-            replace(schedule, function=resolve(schedule.function, ("functions",))[1])
-            for schedule in schedules
-        ]
-        return ScheduleRunner(schedules, self._store, self.events, self.feed, self.clock, self._chance)
 
     async def status(self) -> dict[str, Any]:
         """What `headrace status` shows, as JSON values."""
         waiting = await self._store.read(waiting_by_function)
+        schedules = self._sources.schedules
         return {
             "version": __version__,
             "pid": os.getpid(),
@@ -305,10 +253,15 @@ class Simulator:
                 for name in self.configuration.functions
             },
             "queues": {name: await queue.count() for name, queue in self.channels.queues.items()},
-            "buckets": {name: str(bucket.folder) for name, bucket in self._buckets.items()},
+            "streams": {
+                name: sum(shard.is_open for shard in stream.all_shards)
+                for name, stream in self.channels.streams.items()
+            },
+            "tables": {name: table.arn for name, table in self._sources.tables.items()},
+            "buckets": {name: str(bucket.folder) for name, bucket in self._sources.buckets.items()},
             "schedules": {
                 name: None if moment is None else iso_seconds(moment)
-                for name, moment in self._schedules.next_runs().items()
+                for name, moment in (schedules.next_runs() if schedules is not None else {}).items()
             },
         }
 

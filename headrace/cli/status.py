@@ -35,6 +35,10 @@ def status(as_json: bool, config_path: Path) -> None:
         )
     for name, count in known["queues"].items():
         click.echo(f"  queue     {name:<18} {count} messages")
+    for name, shards in known["streams"].items():
+        click.echo(f"  stream    {name:<18} {shards} open shard{'s'[: shards != 1]}")
+    for name, arn in known["tables"].items():
+        click.echo(f"  table     {name:<18} {arn}")
     for name, folder in known["buckets"].items():
         click.echo(f"  bucket    {name:<18} {folder}")
     for name, moment in known["schedules"].items():

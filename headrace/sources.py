@@ -1,0 +1,138 @@
+"""The sources of a configuration that run by themselves: watched folders, tables and schedules."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from random import Random
+from typing import TYPE_CHECKING, Protocol
+
+from engine.clock import Clock
+from engine.feed import Feed
+from engine.functions.pool import Functions
+from engine.invocation.event import EventAcceptor
+from engine.store.database import Store
+from engine.watching import FolderWatcher
+from headrace.config import Configuration
+from headrace.references import resolve
+
+if TYPE_CHECKING:
+    from triggers.dynamodb.table import Table
+    from triggers.s3.bucket import Bucket
+    from triggers.schedule.runner import ScheduleRunner
+
+
+class Source(Protocol):
+    """Something that runs until it is cancelled."""
+
+    name: str
+
+    async def run(self) -> None:
+        """Emit events until cancelled."""
+
+
+class Sources:
+    """Made from a configuration, and not yet running. Each kind is imported only when there is one of it."""
+
+    def __init__(
+        self,
+        configuration: Configuration,
+        *,
+        store: Store,
+        acceptor: EventAcceptor,
+        functions: Functions,
+        watcher: FolderWatcher,
+        clock: Clock,
+        feed: Feed,
+        chance: Random,
+    ) -> None:
+        self._configuration = configuration
+        self._store = store
+        self._acceptor = acceptor
+        self._functions = functions
+        self._watcher = watcher
+        self._clock = clock
+        self._feed = feed
+        file = configuration.file
+        self.buckets: Mapping[str, Bucket] = self._make_buckets() if file.buckets else {}
+        self.tables: Mapping[str, Table] = self._make_tables() if file.tables else {}
+        self.schedules: ScheduleRunner | None = self._make_schedules(chance) if file.schedules else None
+
+    def __iter__(self) -> Iterator[Source]:
+        yield from self.buckets.values()
+        yield from self.tables.values()
+        if self.schedules is not None:
+            yield self.schedules
+
+    async def looked_at(self) -> None:
+        """Return once every running source has taken in what was there at its start."""
+        for bucket in self.buckets.values():
+            await bucket.ready.wait()
+        for table in self.tables.values():
+            await table.ready.wait()
+
+    def _make_buckets(self) -> "dict[str, Bucket]":
+        from triggers.s3.bucket import Bucket
+
+        functions = self._configuration.file.functions
+        buckets = {}
+        for name, settings in self._configuration.file.buckets.items():
+            notifications = tuple(
+                each.model_copy(update={"function": resolve(each.function, ("functions",))[1]})
+                for each in settings.notifications
+            )
+            folder = self._configuration.folder / settings.folder.expanduser()
+            buckets[name] = Bucket(
+                name,
+                settings.model_copy(update={"folder": folder, "notifications": notifications}),
+                account=self._configuration.account,
+                store=self._store,
+                acceptor=self._acceptor,
+                watcher=self._watcher,
+                clock=self._clock,
+                feed=self._feed,
+                loops_allowed=lambda function: functions[function].recursive_loop == "Allow",
+                not_objects=[self._configuration.state],
+                writers_of=self._functions.writers_of,
+            )
+        return buckets
+
+    def _make_tables(self) -> "dict[str, Table]":
+        from triggers.dynamodb.table import Table
+
+        return {
+            name: Table(
+                name,
+                settings.model_copy(update={"database": database_path(self._configuration, name)}),
+                account=self._configuration.account,
+                watcher=self._watcher,
+                clock=self._clock,
+                feed=self._feed,
+            )
+            for name, settings in self._configuration.file.tables.items()
+        }
+
+    def _make_schedules(self, chance: Random) -> "ScheduleRunner":
+        from triggers.schedule.runner import ScheduleRunner
+        from triggers.schedule.schedule import Schedule
+
+        configured = (
+            Schedule.configured(name, settings, self._configuration.account)
+            for name, settings in self._configuration.file.schedules.items()
+        )
+        schedules = [
+            replace(schedule, function=resolve(schedule.function, ("functions",))[1])
+            for schedule in configured
+        ]
+        return ScheduleRunner(schedules, self._store, self._acceptor, self._feed, self._clock, chance)
+
+
+def bucket_folders(configuration: Configuration) -> list[Path]:
+    """Return the folders of all buckets."""
+    return [
+        configuration.folder / bucket.folder.expanduser() for bucket in configuration.file.buckets.values()
+    ]
+
+
+def database_path(configuration: Configuration, table: str) -> Path:
+    """Return the database file that a table is in."""
+    return configuration.folder / configuration.file.tables[table].database.expanduser()
