@@ -35,7 +35,10 @@ class ShardTip:
 
 
 class ShardLane:
-    """Give it records with `put`, and ring `news` after that and after each change of `tip`."""
+    """Give it records with `put`, and ring `news` after that and after each change of `tip`.
+
+    It is full with `room` records, and calls `wake_reader` when it no longer is.
+    """
 
     def __init__(
         self,
@@ -44,6 +47,7 @@ class ShardLane:
         number: int,
         progress: ShardProgress,
         tip: ShardTip,
+        room: int,
         wake_reader: Callable[[], None],
     ) -> None:
         self.number = number
@@ -52,7 +56,7 @@ class ShardLane:
         self._progress = progress
         self._tip = tip
         self._wake_reader = wake_reader
-        self._room = max(1000, job.settings.batch_size)
+        self._room = room
         self._limits = job.settings.batch_limits
         self._window_length = job.settings.tumbling_window
         self._waiting: deque[ReadyRecord] = deque()

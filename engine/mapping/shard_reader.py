@@ -32,14 +32,14 @@ class ShardReader:
     def __init__(self, job: StreamJob, shard_id: str, progress: ShardProgress) -> None:
         self.news = asyncio.Event()
         self._tip = ShardTip()
+        self._page_records = max(PAGE_RECORDS, job.settings.batch_size)
         self.lanes = [
-            ShardLane(job, shard_id, number, progress, self._tip, self.news.set)
+            ShardLane(job, shard_id, number, progress, self._tip, self._page_records, self.news.set)
             for number in range(job.settings.lanes)
         ]
         self._job = job
         self._shard_id = shard_id
         self._progress = progress
-        self._page_records = max(PAGE_RECORDS, job.settings.batch_size)
 
     async def run(self) -> None:
         """Read until the shard has ended and every lane has all of its records, or until cancelled."""

@@ -49,19 +49,21 @@ class GrowingBatch:
 
         A first record that alone is too large makes a batch of one; the invocation refuses it.
         """
-        records, limits = self.records, self._limits
-        while waiting and self._full is None:
+        records, size, full = self.records, self._size, self._full
+        batch_size, payload_bytes = self._limits.batch_size, self._limits.payload_bytes
+        while waiting and full is None:
             record = waiting[0]
-            size = len(record.json) + 1
-            if records and self._size + size - 1 > limits.payload_bytes:
-                self._full = "payload"
+            larger = size + len(record.json) + 1  # a comma for each but the first, which the envelope lacks
+            if records and larger - 1 > payload_bytes:
+                full = "payload"
             elif before is not None and record.arrived_at >= before:
-                self._full = "tumbling_window"
+                full = "tumbling_window"
             else:
                 records.append(waiting.popleft())
-                self._size += size
-                if len(records) == limits.batch_size:
-                    self._full = "batch_size"
+                size = larger
+                if len(records) == batch_size:
+                    full = "batch_size"
+        self._size, self._full = size, full
 
     def next_step(
         self, now: datetime, *, more_at_once: bool, ended: bool, before: datetime | None = None
