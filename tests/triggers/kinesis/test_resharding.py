@@ -127,6 +127,16 @@ async def test_what_was_put_before_a_split_stays_in_the_parent(make_stream: Make
     assert int(before.sequence_number) < int(after.sequence_number)
 
 
+async def test_sequence_numbers_grow_through_many_splits_in_one_second(make_stream: MakeStream) -> None:
+    stream = await make_stream(1)
+    numbers = []
+    for halvings in range(1, 21):
+        result = await stream.put_record(RecordEntry(b"", "k", "0"))
+        numbers.append(int(result.sequence_number))
+        await stream.split_shard(result.shard_id, HASH_KEYS >> halvings)
+    assert numbers == sorted(numbers)
+
+
 async def test_a_closed_shard_ends_with_its_last_record(make_stream: MakeStream) -> None:
     stream = await make_stream(1)
     await stream.put_records([RecordEntry(b"", "k")] * 2)
