@@ -45,6 +45,7 @@ class QueueInvoker:
         source: QueueSource,
         function: str,
         *,
+        qualifier: str | None,
         reports_failures: bool,
         runner: FunctionRunner,
         clock: Clock,
@@ -59,6 +60,7 @@ class QueueInvoker:
         """
         self._source = source
         self._function = function
+        self._qualifier = qualifier
         self._reports_failures = reports_failures
         self._runner = runner
         self._clock = clock
@@ -97,7 +99,8 @@ class QueueInvoker:
     async def _try(self, request_id: str, payload: bytes) -> InvocationResult | None:
         name = self._source.name
         try:
-            answer = await self._runner.invoke(self._function, Invocation(request_id, payload, source=name))
+            invocation = Invocation(request_id, payload, source=name, qualifier=self._qualifier)
+            answer = await self._runner.invoke(self._function, invocation)
         except (HeadraceError, OSError) as error:
             self._on_trouble(f"the function could not be run: {error}")
             return None

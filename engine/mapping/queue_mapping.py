@@ -89,7 +89,10 @@ class QueueMapping:
         runner: FunctionRunner,
         clock: Clock,
         feed: Feed,
+        qualifier: str | None = None,
     ) -> None:
+        """`qualifier` is that of the function, if the mapping has one."""
+        self.ready = asyncio.Event()
         self._source = source
         self._function = function
         self._options = options
@@ -107,6 +110,7 @@ class QueueMapping:
         invoker = QueueInvoker(
             source,
             function,
+            qualifier=qualifier,
             reports_failures=options.reports_failures,
             runner=runner,
             clock=clock,
@@ -132,6 +136,7 @@ class QueueMapping:
         What was received and not yet given to the function is visible again. A second cancellation abandons
         the invocations: their messages show again when their visibility timeouts are over.
         """
+        self.ready.set()
         async with asyncio.TaskGroup() as group:
             try:
                 while True:
