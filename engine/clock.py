@@ -11,9 +11,9 @@ import heapq
 import itertools
 import sys
 import time
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine
 from concurrent.futures import Executor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, TypeVarTuple
 
@@ -41,6 +41,7 @@ class SimulatorLoop(PlatformLoop):
 
     def __init__(self) -> None:
         self._outside = 0
+        self._counter = _OutsideCounter(self)
         self._idle_waiters: list[asyncio.Future[None]] = []
         super().__init__()
 
@@ -56,14 +57,9 @@ class SimulatorLoop(PlatformLoop):
         """Run `callback` after so many real seconds."""
         return self.call_later(seconds, callback)
 
-    @contextmanager
-    def outside(self) -> Iterator[None]:
+    def outside(self) -> AbstractContextManager[None]:
         """Count the enclosed work as being outside the loop."""
-        self._outside += 1
-        try:
-            yield
-        finally:
-            self._outside -= 1
+        return self._counter
 
     def run_in_executor(
         self, executor: Executor | None, func: Callable[[*Ts], T], *args: *Ts
@@ -123,6 +119,19 @@ class SimulatorLoop(PlatformLoop):
         _timer_cancelled_count: int
 
         def _process_events(self, events: Any) -> None: ...
+
+
+class _OutsideCounter:
+    """What `outside()` returns: one object for all, as it only counts."""
+
+    def __init__(self, loop: SimulatorLoop) -> None:
+        self._loop = loop
+
+    def __enter__(self) -> None:
+        self._loop._outside += 1
+
+    def __exit__(self, *_: object) -> None:
+        self._loop._outside -= 1
 
 
 class VirtualTimeLoop(SimulatorLoop):
@@ -192,21 +201,20 @@ class Clock:
 
     def __init__(self, loop: SimulatorLoop) -> None:
         self._loop = loop
+        self._wall = loop.wall
 
     def now(self) -> datetime:
         """Return the present moment, aware UTC; virtual on a `VirtualTimeLoop`."""
-        return self._loop.wall()
+        return self._wall()
 
     async def sleep_until(self, moment: datetime) -> None:
         """Return at `moment`, at once when it has passed."""
         while (left := (moment - self._loop.wall()).total_seconds()) > 0:  # noqa: ASYNC110 - the timer itself
             await asyncio.sleep(min(left, self._loop.longest_nap()))
 
-    @contextmanager
-    def outside(self) -> Iterator[None]:
+    def outside(self) -> AbstractContextManager[None]:
         """Mark the enclosed wait as work outside the loop: virtual time stands still meanwhile."""
-        with self._loop.outside():
-            yield
+        return self._loop.outside()
 
     async def idle(self) -> None:
         """Return once nothing is ready and nothing is outside the loop: only future timers remain."""

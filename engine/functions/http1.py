@@ -39,6 +39,15 @@ class _Body:
     in_trailer: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class _Fields:
+    """Header lines, read. `length` is 0 for a chunked body."""
+
+    headers: dict[bytes, bytes]
+    chunked: bool
+    length: int
+
+
 class RequestReader:
     """Turns received bytes into requests. Bodies of up to `body_limit` bytes are kept."""
 
@@ -46,9 +55,9 @@ class RequestReader:
         self._body_limit = body_limit
         self._buffer = b""
         self._pending: _Body | None = None
-        # A client asks for its next event with the same bytes each time.
-        self._last_empty_head = b""
-        self._last_empty: tuple[bytes, bytes, dict[bytes, bytes]] = (b"", b"", {})
+        # A client sends the same header lines each time, but for the length of its answers.
+        self._last_lines = (b"", b"")
+        self._last_fields = (_NO_FIELDS, _NO_FIELDS)
 
     def feed(self, data: bytes) -> None:
         """Take received bytes."""
@@ -87,24 +96,20 @@ class RequestReader:
             return False
         head = self._buffer[:end]
         self._buffer = self._buffer[end + 4 :]
-        if head == self._last_empty_head:
-            self._pending = _Body(Request(*self._last_empty), chunked=False, left=0)
-            return True
-        lines = head.split(b"\r\n")
-        parts = lines[0].split(b" ")
+        request_line, _, lines = head.partition(b"\r\n")
+        parts = request_line.split(b" ")
         if len(parts) != 3 or not parts[2].startswith(b"HTTP/1."):
             raise MalformedRequest("no HTTP/1.1 request line")
-        headers: dict[bytes, bytes] = {}
-        for line in lines[1:]:
-            name, colon, value = line.partition(b":")
-            if not colon or not name or name[:1].isspace():
-                raise MalformedRequest("a header without a name")
-            headers[name.lower()] = value.strip(b" \t")
-        chunked = headers.get(b"transfer-encoding", b"").lower() == b"chunked"
-        length = 0 if chunked else _digits(headers.get(b"content-length", b"0"), 10)
-        self._pending = _Body(Request(parts[0], parts[1], headers), chunked, length)
-        if not chunked and not length:
-            self._last_empty_head, self._last_empty = head, (parts[0], parts[1], headers)
+        if lines == self._last_lines[0]:
+            fields = self._last_fields[0]
+        elif lines == self._last_lines[1]:
+            fields = self._last_fields[1]
+        else:
+            fields = _read_fields(lines)
+            if b"expect" not in fields.headers:  # which is taken out once it has been obeyed
+                self._last_lines = (lines, self._last_lines[0])
+                self._last_fields = (fields, self._last_fields[0])
+        self._pending = _Body(Request(parts[0], parts[1], fields.headers), fields.chunked, fields.length)
         return True
 
     def _read_length(self, pending: _Body) -> bool:
@@ -162,6 +167,17 @@ class RequestReader:
             pending.parts.append(taken)
 
 
+def _read_fields(lines: bytes) -> _Fields:
+    headers: dict[bytes, bytes] = {}
+    for line in lines.split(b"\r\n") if lines else ():
+        name, colon, value = line.partition(b":")
+        if not colon or not name or name[:1].isspace():
+            raise MalformedRequest("a header without a name")
+        headers[name.lower()] = value.strip(b" \t")
+    chunked = headers.get(b"transfer-encoding", b"").lower() == b"chunked"
+    return _Fields(headers, chunked, 0 if chunked else _digits(headers.get(b"content-length", b"0"), 10))
+
+
 def _digits(text: bytes, base: int) -> int:
     try:
         if not text.isalnum():
@@ -169,3 +185,6 @@ def _digits(text: bytes, base: int) -> int:
         return int(text, base)
     except ValueError:
         raise MalformedRequest("a body without a readable length") from None
+
+
+_NO_FIELDS = _Fields({}, chunked=False, length=0)

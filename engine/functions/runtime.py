@@ -8,12 +8,14 @@ import errno
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from engine.clock import Clock
+from engine.clock import Clock, Timer
 from engine.functions.guard import Guard
 from engine.functions.output import OutputPipe
 from engine.functions.process import ChildProcess
 from engine.functions.runtime_api import Answered, Failed, Ready, RuntimeApi, TooLarge
 from engine.value import dataclass
+
+ALARM_TOLERANCE_SECONDS = 0.001  # a timer may come a hair early
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,9 @@ class Runtime:
         self._log = log
         self._api = RuntimeApi(self.signal)
         self._waiter: asyncio.Future[Signal] | None = None
+        self._deadline = 0.0
+        self._alarm: Timer | None = None
+        self._alarm_at = 0.0
         self._process: ChildProcess | None = None
         self._output: OutputPipe | None = None
         self._ending: set[ChildProcess] = set()
@@ -112,12 +117,12 @@ class Runtime:
         """Wait for what the process does next; TimedOut when nothing comes by `deadline` on the stopwatch."""
         waiter: asyncio.Future[Signal] = asyncio.get_running_loop().create_future()
         self._waiter = waiter
-        left = max(0.0, deadline - self._clock.stopwatch())
-        timer = self._clock.after_real(left, self._time_is_over)
+        self._deadline = deadline
+        if self._alarm is None or self._alarm_at > deadline:
+            self._set_alarm()
         try:
             return await waiter
         finally:
-            timer.cancel()
             self._waiter = None
 
     def signal(self, signal: Signal) -> None:
@@ -150,13 +155,29 @@ class Runtime:
                 timer.cancel()
                 process.kill()
         self._api.close()
+        if self._alarm is not None:
+            self._alarm.cancel()
         if self._output is not None:
             self._output.close()
         for process in tuple(self._ending):
             await process.gone.wait()
 
-    def _time_is_over(self) -> None:
-        self.signal(TimedOut())
+    def _set_alarm(self) -> None:
+        """Be called at the deadline. An alarm set for an earlier one stays: most are never needed."""
+        if self._alarm is not None:
+            self._alarm.cancel()
+        self._alarm_at = self._deadline
+        left = max(0.0, self._deadline - self._clock.stopwatch())
+        self._alarm = self._clock.after_real(left, self._ring)
+
+    def _ring(self) -> None:
+        self._alarm = None
+        if self._waiter is None:
+            return
+        if self._clock.stopwatch() >= self._deadline - ALARM_TOLERANCE_SECONDS:
+            self.signal(TimedOut())
+        else:
+            self._set_alarm()
 
     def _exited(self, process: ChildProcess, returncode: int) -> None:
         self._guard.remove(process.pid)
