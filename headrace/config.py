@@ -70,6 +70,19 @@ class ConfigurationFile:
     schedules: "Mapping[str, ScheduleSettings]" = field(default_factory=dict)
     event_source_mappings: "Sequence[MappingSettings]" = ()
 
+    def summary(self) -> str:
+        """Return how much there is of each kind, such as `2 functions, 1 bucket`; empty for nothing."""
+        counts = {
+            "function": len(self.functions),
+            "bucket": len(self.buckets),
+            "queue": len(self.queues),
+            "stream": len(self.streams),
+            "table": len(self.tables),
+            "schedule": len(self.schedules),
+            "event source mapping": len(self.event_source_mappings),
+        }
+        return ", ".join(f"{count} {kind}{'s'[: count != 1]}" for kind, count in counts.items() if count)
+
 
 @dataclass(frozen=True, slots=True)
 class Configuration:

@@ -12,7 +12,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import timedelta
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from engine.clock import iso_seconds, running_clock
 from engine.feed import Fact, Feed, Notice, SimulatorReady
@@ -34,6 +34,9 @@ from headrace.config import Configuration
 from headrace.control import announce, withdraw
 from headrace.destinations import Destinations
 from headrace.sources import Sources, bucket_folders
+
+if TYPE_CHECKING:
+    from engine.mapping.event_source_mappings import EventSourceMappings
 
 
 class Simulator:
@@ -59,6 +62,7 @@ class Simulator:
         self._chance = chance or random.Random()  # noqa: S311 - draws moments, not secrets
         self.ready = asyncio.Event()
         self._stopping = False
+        self._mappings: EventSourceMappings | None = None
         self._exit = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -128,6 +132,9 @@ class Simulator:
             tasks = [group.create_task(source.run(), name=source.name) for source in sources]
             if self._has_sources:
                 await self._sources.looked_at()
+                if (mappings := await self._open_mappings()) is not None:
+                    tasks.append(group.create_task(mappings.run(), name=mappings.name))
+                    await mappings.ready.wait()
                 self._watch_configuration()
                 self._watch_state()
             self.ready.set()
@@ -148,7 +155,27 @@ class Simulator:
         grace = self.configuration.file.simulator.shutdown_grace_in_seconds
         await asyncio.wait([events, *sources, at_rest], timeout=grace)
         at_rest.cancel()
-        events.cancel()  # the second time: what still runs is abandoned, and runs after the next start
+        for task in (events, *sources):
+            task.cancel()  # the second time: what still runs is abandoned, and runs after the next start
+
+    async def _open_mappings(self) -> "EventSourceMappings | None":
+        """Return the mappings, once what a killed simulator had in hand can be received again."""
+        if not (self.channels.queues or self.channels.streams or self._sources.tables):
+            return None
+        from headrace.mappings import open_mappings
+
+        await asyncio.gather(*(queue.release_leases() for queue in self.channels.queues.values()))
+        self._mappings = await open_mappings(
+            self.configuration,
+            self.channels,
+            self._sources,
+            self._destinations,
+            functions=self.functions,
+            store=self._store,
+            clock=self.clock,
+            feed=self.feed,
+        )
+        return self._mappings
 
     def _watch_configuration(self) -> None:
         """Say so when the configuration file is changed: it is read at the start only."""
@@ -258,6 +285,7 @@ class Simulator:
                 for name, stream in self.channels.streams.items()
             },
             "tables": {name: table.arn for name, table in self._sources.tables.items()},
+            "event_source_mappings": [] if self._mappings is None else self._mappings.list(),
             "buckets": {name: str(bucket.folder) for name, bucket in self._sources.buckets.items()},
             "schedules": {
                 name: None if moment is None else iso_seconds(moment)

@@ -1,7 +1,7 @@
 """`headrace replay`: send recorded events to functions again."""
 
-from collections.abc import Awaitable, Callable
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, Self
 
@@ -15,9 +15,10 @@ if TYPE_CHECKING:
     from triggers.replay.player import Answer, Played, Tally
 
     Invoke = Callable[[str, bytes], Awaitable[InvocationResult | Throttled]]
-    OpenInvoker = Callable[[Path], AbstractAsyncContextManager[Invoke]]
+    Answering = Callable[[str, bytes], Awaitable[Answer]]
 
 SHOWN_FAILURES = 20
+THE_SOURCE = "its source"  # where an event goes that does not go to a function
 SLOWEST = 0.001
 
 
@@ -45,6 +46,14 @@ def _speed(context: click.Context, parameter: click.Parameter, value: str) -> fl
     show_default=True,
     help="How much faster than recorded; max: no pace at all, many at once.",
 )
+@click.option(
+    "--through",
+    type=click.Choice(["function", "source"]),
+    default="function",
+    show_default=True,
+    help="source: give the records to their queue, stream or table again, so that mappings apply.",
+)
+@click.option("--source", help="With --through source: send everything there, such as queues.jobs.")
 @json_option
 @config_option
 @click.pass_context
@@ -53,6 +62,8 @@ def replay(
     paths: tuple[Path, ...],
     function: str | None,
     speed: float | None,
+    through: str,
+    source: str | None,
     as_json: bool,
     config_path: Path,
 ) -> None:
@@ -64,17 +75,27 @@ def replay(
     the purpose.
     """
     from engine.clock import run
-    from headrace.invoker import open_invoker
     from triggers.replay.plan import CannotReplay, make_plan
 
     try:
         plan = make_plan(paths)
     except CannotReplay as problem:
         _refuse(str(problem))
-    plain_function = function
-    if plan.has_plain_events and function is None:
-        plain_function = _only_function(config_path)
-    tally = run(_replay(plan, open_invoker, config_path, (function, plain_function), speed, as_json))
+    if through == "source":
+        if function is not None:
+            raise click.UsageError(
+                "--function does not go with --through source: mappings say who is invoked"
+            )
+        tally = run(
+            _replay(plan, _open_source(config_path, source), (THE_SOURCE, THE_SOURCE), speed, as_json)
+        )
+    else:
+        if source is not None:
+            raise click.UsageError("--source goes with --through source")
+        plain_function = function
+        if plan.has_plain_events and function is None:
+            plain_function = _only_function(config_path)
+        tally = run(_replay(plan, _open_functions(config_path), (function, plain_function), speed, as_json))
     context.exit(1 if tally.failed else 0)
 
 
@@ -94,10 +115,36 @@ def _only_function(config_path: Path) -> str:
     return names[0]
 
 
+@asynccontextmanager
+async def _open_functions(config_path: Path) -> "AsyncIterator[Answering]":
+    from headrace.invoker import open_invoker
+
+    async with open_invoker(config_path) as invoke:
+        yield _answering(invoke)
+
+
+@asynccontextmanager
+async def _open_source(config_path: Path, source: str | None) -> "AsyncIterator[Answering]":
+    from headrace.config import load
+    from headrace.operations import open_operations
+    from headrace.through_source import ThroughSource
+
+    configuration = load(config_path, with_code=False)
+    async with open_operations(configuration) as operate:
+        try:
+            through = ThroughSource(configuration, operate, source)
+        except ValueError as error:
+            raise click.BadParameter(str(error), param_hint="--source") from error
+
+        async def answer(_: str, payload: bytes) -> "Answer":
+            return await through.replay(payload)
+
+        yield answer
+
+
 async def _replay(
     plan: "Plan",
-    open_invoker: "OpenInvoker",
-    config_path: Path,
+    open_answering: "AbstractAsyncContextManager[Answering]",
     functions: tuple[str | None, str | None],
     speed: float | None,
     as_json: bool,
@@ -110,10 +157,10 @@ async def _replay(
     from triggers.replay.player import Player
 
     clock = running_clock()
-    async with open_invoker(config_path) as invoke:
+    async with open_answering as answer:
         display = _Display(plan.total)
         player = Player(
-            _answering(invoke),
+            answer,
             clock,
             function=functions[0],
             plain_function=functions[1],
@@ -129,7 +176,7 @@ async def _replay(
     return player.tally
 
 
-def _answering(invoke: "Invoke") -> "Callable[[str, bytes], Awaitable[Answer]]":
+def _answering(invoke: "Invoke") -> "Answering":
     """Put Lambda's answers into the player's words."""
     from engine.functions.invocation import Throttled
     from triggers.replay.player import Answer

@@ -4,7 +4,7 @@ import asyncio
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sized
+from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack, contextmanager, suppress
 from pathlib import Path
 
@@ -62,7 +62,7 @@ def live_line(configuration: Configuration) -> Callable[[Fact], str | None]:
     from headrace.live_view import LiveView
 
     view = LiveView()
-    about = _about(configuration)
+    about = configuration.file.summary()
 
     def write(fact: Fact) -> str | None:
         if isinstance(fact, SimulatorReady):
@@ -70,17 +70,6 @@ def live_line(configuration: Configuration) -> Callable[[Fact], str | None]:
         return view.line(fact)
 
     return write
-
-
-def _about(configuration: Configuration) -> str:
-    file = configuration.file
-    counts: dict[str, Sized] = {
-        "function": file.functions,
-        "bucket": file.buckets,
-        "queue": file.queues,
-        "schedule": file.schedules,
-    }
-    return ", ".join(f"{len(all_)} {kind}{'s'[: len(all_) != 1]}" for kind, all_ in counts.items() if all_)
 
 
 @contextmanager

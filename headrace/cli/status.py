@@ -39,6 +39,13 @@ def status(as_json: bool, config_path: Path) -> None:
         click.echo(f"  stream    {name:<18} {shards} open shard{'s'[: shards != 1]}")
     for name, arn in known["tables"].items():
         click.echo(f"  table     {name:<18} {arn}")
+    for mapping in known["event_source_mappings"]:
+        source = mapping["EventSourceArn"].split(":", 5)[5]
+        function = mapping["FunctionArn"].partition(":function:")[2]
+        result = (
+            f", last result: {mapping['LastProcessingResult']}" if "LastProcessingResult" in mapping else ""
+        )
+        click.echo(f"  mapping   {source} → {function}: {mapping['State']}{result}")
     for name, folder in known["buckets"].items():
         click.echo(f"  bucket    {name:<18} {folder}")
     for name, moment in known["schedules"].items():

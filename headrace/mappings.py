@@ -1,0 +1,77 @@
+"""The event source mappings of a configuration, on the queues, streams and tables that it has."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from engine.clock import Clock
+from engine.feed import Feed
+from engine.functions.pool import Functions
+from engine.mapping.event_source_mappings import EventSourceMappings
+from engine.mapping.mapping_loop import Resources
+from engine.mapping.settings import MappingSettings, mapping_parameters
+from engine.mapping.source import QueueSource, StreamSource
+from engine.store.database import Store
+from headrace.channels import Channels
+from headrace.config import Configuration
+from headrace.destinations import Destinations
+from headrace.references import resolve
+from headrace.sources import Sources
+
+SOURCE_KINDS = ("queues", "streams", "tables")
+
+
+async def open_mappings(
+    configuration: Configuration,
+    channels: Channels,
+    sources: Sources,
+    destinations: Destinations,
+    *,
+    functions: Functions,
+    store: Store,
+    clock: Clock,
+    feed: Feed,
+) -> EventSourceMappings:
+    """Return the mappings, not yet running, once the store has what the configuration says.
+
+    Tables have to be running: what their streams are called is known only then. Raises StoreError.
+    """
+    of_streams: list[StreamSource] = [*channels.streams.values(), *sources.tables.values()]
+    streams = {stream.arn: stream for stream in of_streams}
+    queues: dict[str, QueueSource] = {queue.arn: queue for queue in channels.queues.values()}
+    timeouts = {
+        name: timedelta(seconds=settings.timeout) for name, settings in configuration.file.functions.items()
+    }
+    mappings = EventSourceMappings(
+        Resources(queues.get, streams.get, destinations.of_records, timeouts.get),
+        account=configuration.account,
+        runner=functions,
+        store=store,
+        clock=clock,
+        feed=feed,
+        environments=configuration.file.simulator.max_environments,
+    )
+    arns = {stream.name: stream.arn for stream in of_streams}
+    arns |= {queue.name: queue.arn for queue in queues.values()}
+    await mappings.open(
+        [_parameters(each, configuration, arns) for each in configuration.file.event_source_mappings]
+    )
+    return mappings
+
+
+def _parameters(
+    settings: MappingSettings, configuration: Configuration, arns: Mapping[str, str]
+) -> dict[str, Any]:
+    """Return what CreateEventSourceMapping would be called with; `arns` are those of the sources by name."""
+    kind, name = resolve(settings.source, SOURCE_KINDS)
+    on_failure = None
+    if settings.on_failure is not None:
+        to, target = resolve(settings.on_failure, ("queues", "buckets"))
+        account = configuration.account
+        on_failure = account.queue(target) if to == "queues" else account.bucket(target)
+    return mapping_parameters(
+        settings,
+        event_source_arn=arns[f"{kind}.{name}"],
+        function=resolve(settings.function, ("functions",))[1],
+        on_failure_arn=on_failure,
+    )
