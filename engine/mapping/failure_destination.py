@@ -2,8 +2,10 @@
 
 import sqlite3
 from typing import Protocol
+from uuid import UUID
 
 from engine.invocation.destination import Destination, DestinationMessage
+from engine.invocation.event import new_request_id
 from engine.mapping.failure_record import FailureRecord
 
 
@@ -56,3 +58,41 @@ class MessageDestination:
     def wake(self) -> None:
         """Pass it on."""
         self._destination.wake()
+
+
+class ObjectStore(Protocol):
+    """A bucket, as a destination of records."""
+
+    @property
+    def arn(self) -> str:
+        """The bucket's ARN."""
+
+    async def put_object(self, key: str, body: bytes, lineage: tuple[str, ...]) -> None:
+        """Store a JSON object and return once it is there, its event included.
+
+        Raises DestinationRefused when the bucket cannot hold the key, another HeadraceError when it cannot
+        store anything at present.
+        """
+
+
+class ObjectDestination:
+    """Puts records, with their payload, into a bucket. What is interrupted may be put once more."""
+
+    def __init__(self, bucket: ObjectStore) -> None:
+        self._bucket = bucket
+
+    @property
+    def arn(self) -> str:
+        """The ARN of the bucket."""
+        return self._bucket.arn
+
+    async def keep(self, record: FailureRecord) -> None:
+        """Put the record as an object of its own."""
+        key = record.object_key(UUID(new_request_id()))
+        await self._bucket.put_object(key, record.document_with_payload(), (record.origin.function,))
+
+    def send(self, connection: sqlite3.Connection, record: FailureRecord) -> None:
+        """It is there already."""
+
+    def wake(self) -> None:
+        """Its event is on its way already."""
