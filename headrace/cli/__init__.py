@@ -24,7 +24,8 @@ COMMANDS = {  # name: (module below headrace.cli, attribute, one line for --help
     "status": ("status", "status", "Show what the running simulator is doing."),
     "history": ("history", "history", "List past invocations."),
     "logs": ("logs", "logs", "Print a function's log."),
-    "queue": ("queue", "queue", "Look into local queues."),
+    "queue": ("queue", "queue", "Look into local queues, empty them, send dead letters back."),
+    "detach": ("detach", "detach", "Remove what captures tables from their databases."),
     "demo": ("demo", "demo", "Show everything once, in a temporary folder."),
 }
 
