@@ -36,6 +36,13 @@ class InvalidParameter(QueueError):
         return cls(f"Value {value} for parameter {parameter} is invalid. Reason: {reason}")
 
 
+class UnsupportedOperation(QueueError):
+    """SQS knows the operation, but does not do it with this queue."""
+
+    code = "UnsupportedOperation"
+    query_code = "AWS.SimpleQueueService.UnsupportedOperation"
+
+
 class MissingParameter(QueueError):
     """A parameter that is needed was not given."""
 

@@ -9,20 +9,21 @@ Source: Amazon SQS developer guide, "FIFO queue delivery logic".
 import sqlite3
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from uuid import uuid4
+from itertools import takewhile
 
 from engine.clock import to_millis
 from triggers.sqs import deduplication, message_table
 from triggers.sqs.attributes import QueueAttributes
-from triggers.sqs.message import OutgoingMessage, SentMessage
+from triggers.sqs.message import OutgoingMessage, SentMessage, new_message_id
 from triggers.sqs.message_table import (
-    COLUMNS,
     MessageRow,
     NewRow,
     attributes_text,
     shown_sequence_number,
     system_attributes_text,
 )
+
+OF_GROUP = "queue = ? AND group_id = ? AND sequence_number IS NOT NULL"  # as the index says it
 
 
 def send(
@@ -46,7 +47,7 @@ def _send(
     repeated = deduplication.find(connection, queue, identity, group)
     if repeated is not None:
         return SentMessage(repeated[0], shown_sequence_number(repeated[1]))
-    message_id, number = str(uuid4()), next_number(connection, queue.name)
+    message_id, number = new_message_id(), next_number(connection, queue.name)
     deduplication.remember(connection, queue, identity, group, (message_id, number), now)
     row = NewRow(
         queue.name,
@@ -89,8 +90,7 @@ def refresh(connection: sqlite3.Connection, queue: str, groups: Iterable[str | N
     """Note what the oldest messages of groups are now."""
     for group in groups:
         head = connection.execute(
-            "SELECT visible_at, sequence FROM sqs_messages WHERE queue = ? AND group_id = ?"
-            " ORDER BY sequence LIMIT 1",
+            f"SELECT visible_at, sequence FROM sqs_messages WHERE {OF_GROUP} ORDER BY sequence LIMIT 1",  # noqa: S608
             (queue, group),
         ).fetchone()
         if head is None:
@@ -116,17 +116,8 @@ def visible_in_order(
     connection: sqlite3.Connection, queue: str, group: str, now: int, limit: int
 ) -> list[MessageRow]:
     """Return the oldest messages of a group, up to the first that is hidden: nothing overtakes it."""
-    visible: list[MessageRow] = []
-    for row in connection.execute(
-        f"SELECT {COLUMNS} FROM sqs_messages WHERE queue = ? AND group_id = ?"  # noqa: S608 - names of ours
-        " ORDER BY sequence LIMIT ?",
-        (queue, group, limit),
-    ).fetchall():
-        message = MessageRow._make(row)
-        if message.visible_at > now:
-            break
-        visible.append(message)
-    return visible
+    rows = message_table.select(connection, f"{OF_GROUP} ORDER BY sequence LIMIT ?", (queue, group, limit))
+    return list(takewhile(lambda row: row.visible_at <= now, rows))
 
 
 def next_ready_at(connection: sqlite3.Connection, queue: str) -> int | None:

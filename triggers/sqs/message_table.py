@@ -3,11 +3,12 @@
 import sqlite3
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import orjson
 
 from engine.clock import from_millis, to_millis
+from triggers.sqs.attributes import QueueAttributes
 from triggers.sqs.message import Message, MessageAttribute, attributes_from_json, attributes_to_json
 from triggers.sqs.receipt_handle import Receipt, to_handle
 
@@ -50,15 +51,33 @@ class NewRow(NamedTuple):
     body: str
 
 
-INSERT = (
-    f"INSERT INTO sqs_messages ({', '.join(NewRow._fields)}, first_received_at)"  # noqa: S608 - names of ours
-    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?4)"
-)
+# Each step of a statement gives up the interpreter and has to win it back from the event loop's thread, so
+# what is done for every message takes as few steps as can be: one INSERT for many rows, one row for many.
+INSERT = f"INSERT INTO sqs_messages ({', '.join(NewRow._fields)}, first_received_at) VALUES "  # noqa: S608
+VALUES = f"({', '.join('?' * (len(NewRow._fields) + 1))})"
+ROWS_PER_INSERT = 100
+SELECT = f"SELECT json_group_array(json_array({COLUMNS})) FROM (SELECT {COLUMNS} FROM sqs_messages WHERE "  # noqa: S608
 
 
 def insert(connection: sqlite3.Connection, rows: Sequence[NewRow]) -> None:
     """Store messages in their order."""
-    connection.executemany(INSERT, rows)
+    for start in range(0, len(rows), ROWS_PER_INSERT):
+        chunk = rows[start : start + ROWS_PER_INSERT]
+        values = [value for row in chunk for value in (*row, row.sent_at)]
+        connection.execute(INSERT + ", ".join([VALUES] * len(chunk)), values)
+
+
+def select(
+    connection: sqlite3.Connection, condition: str, parameters: Sequence[str | int]
+) -> list[MessageRow]:
+    """Return the messages that a condition names; it may go on with ORDER BY and LIMIT."""
+    text = connection.execute(f"{SELECT}{condition})", parameters).fetchone()[0]
+    return [MessageRow._make(row) for row in orjson.loads(text)]
+
+
+def delete(connection: sqlite3.Connection, rows: Sequence[MessageRow]) -> None:
+    """Delete messages for good."""
+    connection.executemany("DELETE FROM sqs_messages WHERE sequence = ?", [(row.sequence,) for row in rows])
 
 
 def attributes_text(attributes: Mapping[str, MessageAttribute]) -> str:
@@ -105,14 +124,19 @@ def _message(row: MessageRow, receipt_handle: str | None) -> Message:
     )
 
 
-def oldest_messages(connection: sqlite3.Connection, queue: str, limit: int) -> list[Message]:
-    """Return up to `limit` messages of a queue, those that can be received first at the front."""
-    rows: Sequence[Any] = connection.execute(
-        f"SELECT {COLUMNS} FROM sqs_messages WHERE queue = ?"  # noqa: S608 - names of ours
-        " ORDER BY visible_at, sequence LIMIT ?",
-        (queue, limit),
-    ).fetchall()
-    return [to_message(MessageRow._make(row)) for row in rows]
+def oldest_messages(
+    connection: sqlite3.Connection, queue: str, limit: int, sent_after: int = 0
+) -> list[Message]:
+    """Return up to `limit` messages of a queue, those that can be received first at the front.
+
+    Leaves out what was sent at `sent_after`, milliseconds from 1970, or before.
+    """
+    rows = select(
+        connection,
+        "queue = ? AND sent_at > ? ORDER BY visible_at, sequence LIMIT ?",
+        (queue, sent_after, limit),
+    )
+    return [to_message(row) for row in rows]
 
 
 def count_messages(connection: sqlite3.Connection, queue: str) -> int:
@@ -129,15 +153,25 @@ class Counts(NamedTuple):
     delayed: int
 
 
-def counts(connection: sqlite3.Connection, queue: str, now: datetime) -> Counts:
-    """Return the three numbers that GetQueueAttributes tells."""
+def counts(connection: sqlite3.Connection, queue: QueueAttributes, now: datetime) -> Counts:
+    """Return the three numbers that GetQueueAttributes tells.
+
+    They are approximate here too: a message that was received counts until somebody finds it past the
+    retention period.
+    """
     millis = to_millis(now)
     visible = connection.execute(
-        "SELECT count(*) FROM sqs_messages WHERE queue = ? AND visible_at <= ?", (queue, millis)
+        "SELECT count(*) FROM sqs_messages WHERE queue = ? AND visible_at > ? AND visible_at <= ?",
+        (queue.name, oldest_kept(queue, now), millis),
     ).fetchone()[0]
     hidden, in_flight = connection.execute(
         "SELECT count(*), coalesce(sum(receive_count > 0), 0) FROM sqs_messages"
         " WHERE queue = ? AND visible_at > ?",
-        (queue, millis),
+        (queue.name, millis),
     ).fetchone()
     return Counts(visible, in_flight, hidden - in_flight)
+
+
+def oldest_kept(queue: QueueAttributes, now: datetime) -> int:
+    """Return up to when, in milliseconds from 1970, what was sent is past the retention period."""
+    return to_millis(now - queue.message_retention_period)

@@ -6,6 +6,7 @@ Source: Amazon SQS API reference and developer guide.
 import asyncio
 import sqlite3
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -18,19 +19,25 @@ from engine.store.database import Store
 from triggers.sqs import receipts, validation
 from triggers.sqs.arrivals import Arrivals
 from triggers.sqs.attributes import QueueAttributes
-from triggers.sqs.errors import InvalidParameter, ReceiptHandleIsInvalid
+from triggers.sqs.errors import InvalidParameter, OverLimit, ReceiptHandleIsInvalid
 from triggers.sqs.event import build_record
 from triggers.sqs.message import Message, MessageAttribute, OutgoingMessage, SentMessage
 from triggers.sqs.message_table import (
     Counts,
-    count_messages,
     counts,
+    oldest_kept,
     oldest_messages,
     to_received_message,
 )
 from triggers.sqs.receipt_handle import Receipt, from_handle
 from triggers.sqs.receive import Received, Receiving, receive
+from triggers.sqs.redrive import MOVED_AT_ONCE, MoveTask, check_destination, move_some
+from triggers.sqs.removal import begin_purge, drop_expired, purge_some
 from triggers.sqs.send import send
+from triggers.sqs.settings import QueueSettings
+
+IN_FLIGHT_MOST = 120_000  # messages of a queue that may be in the hands of receivers
+SWEEP_INTERVAL = timedelta(minutes=1)
 
 
 class Queue:
@@ -56,6 +63,8 @@ class Queue:
         self._feed = feed
         self._queues = {} if queues is None else queues
         self._arrivals = Arrivals(clock)
+        self._swept_at = clock.now()
+        self._in_flight_at_most = IN_FLIGHT_MOST  # not known yet, which makes the first receive count
 
     @property
     def is_fifo(self) -> bool:
@@ -73,9 +82,12 @@ class Queue:
         """
         for message in messages:
             validation.check(self.attributes, message)
-        sending = partial(send, queue=self.attributes, messages=messages, now=self._clock.now())
-        sent = await self._store.write(sending)
+        now = self._clock.now()
+        sent = await self._store.write(partial(send, queue=self.attributes, messages=messages, now=now))
         self.wake()
+        if now >= self._swept_at + SWEEP_INTERVAL:  # where nobody receives, nobody finds what has expired
+            self._swept_at = now
+            await self._store.write(partial(drop_expired, queue=self.attributes, now=now))
         return sent
 
     def send_in(
@@ -168,15 +180,50 @@ class Queue:
 
     async def peek(self, limit: int) -> list[Message]:
         """Return up to `limit` messages, the next ones first, and change nothing."""
-        return await self._store.read(partial(oldest_messages, queue=self.attributes.name, limit=limit))
+        kept = oldest_kept(self.attributes, self._clock.now())
+        reading = partial(oldest_messages, queue=self.attributes.name, limit=limit, sent_after=kept)
+        return await self._store.read(reading)
 
     async def count(self) -> int:
         """Return how many messages the queue holds."""
-        return await self._store.read(partial(count_messages, queue=self.attributes.name))
+        return sum(await self.counts())
 
     async def counts(self) -> Counts:
         """Return how many messages are visible, in flight and delayed."""
-        return await self._store.read(partial(counts, queue=self.attributes.name, now=self._clock.now()))
+        return await self._store.read(partial(counts, queue=self.attributes, now=self._clock.now()))
+
+    async def purge(self) -> None:
+        """Delete every message that was sent before.
+
+        Raises PurgeQueueInProgress within a minute of another purge.
+        """
+        now = self._clock.now()
+        last = await self._store.write(partial(begin_purge, queue=self.attributes, now=now))
+        while await self._store.write(partial(purge_some, queue=self.attributes, last=last, now=now)):
+            pass
+
+    async def move_back(self, destination: "Queue | None" = None) -> int:
+        """Move the visible messages of a dead-letter queue to where each came from, or to `destination`.
+
+        Returns how many have been moved. Raises InvalidParameter when the destination is this queue or one of
+        the other kind.
+        """
+        if destination is not None:
+            check_destination(self.attributes, destination.attributes)
+        task = MoveTask(
+            self.attributes,
+            None if destination is None else destination.attributes,
+            {queue.arn: queue.attributes for queue in self._queues.values()},
+        )
+        moved = 0
+        while targets := await self._store.write(
+            partial(move_some, task=task, limit=MOVED_AT_ONCE, now=self._clock.now())
+        ):
+            moved += len(targets)
+            for target in self._queues.values() if destination is None else [destination]:
+                if target.attributes.name in targets:
+                    target.wake()
+        return moved
 
     async def release_leases(self) -> None:
         """At the start: show again what mappings had in hand when the simulator ended."""
@@ -191,7 +238,10 @@ class Queue:
     async def _receive(self, wanted: Receiving, until: datetime | None) -> list[Message]:
         while True:
             seen = self._arrivals.count
-            received = await self._claim(wanted)
+            room = await self._room()
+            if not room and not wanted.leased and not self.is_fifo:
+                raise OverLimit(IN_FLIGHT_MOST)
+            received = await self._claim(replace(wanted, limit=min(wanted.limit, room)))
             if received.rows:
                 return [to_received_message(row, received.received_at) for row in received.rows]
             now = self._clock.now()
@@ -209,8 +259,15 @@ class Queue:
         except asyncio.CancelledError:
             await self._give_back(claiming)
             raise
+        self._in_flight_at_most += len(received.rows)
         self._tell_of_redriven(received)
         return received
+
+    async def _room(self) -> int:
+        """Return how many messages more may be in flight, at least. They are counted seldom."""
+        if self._in_flight_at_most >= IN_FLIGHT_MOST:
+            self._in_flight_at_most = (await self.counts()).in_flight
+        return max(0, IN_FLIGHT_MOST - self._in_flight_at_most)
 
     async def _give_back(self, claiming: "asyncio.Future[Received]") -> None:
         try:
@@ -241,8 +298,8 @@ class Queue:
     async def _delete(self, found: Sequence[Receipt]) -> list[receipts.DeleteOutcome]:
         deleting = partial(receipts.delete, queue=self.attributes, receipts=found, now=self._clock.now())
         outcomes = await self._store.write(deleting)
-        if self.is_fifo:
-            self.wake()  # the rest of the groups may follow
+        if self.is_fifo or self._in_flight_at_most >= IN_FLIGHT_MOST:
+            self.wake()  # the rest of the groups may follow; there is room for more
         return outcomes
 
     async def _change_visibility(
@@ -259,6 +316,19 @@ class Queue:
         outcomes = await self._store.write(operation)
         self.wake()
         return outcomes
+
+
+def configured_queues(
+    settings: Mapping[str, QueueSettings], account: Account, store: Store, clock: Clock, feed: Feed
+) -> dict[str, Queue]:
+    """Return all configured queues by name; they know each other as dead-letter queues."""
+    queues: dict[str, Queue] = {}
+    for name, each in settings.items():
+        attributes = QueueAttributes.configured(name, each, account)
+        queues[name] = Queue(
+            name, account, store, clock, attributes=attributes, feed=feed, queues=queues
+        )
+    return queues
 
 
 def _receipt(handle: str) -> Receipt:

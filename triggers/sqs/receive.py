@@ -1,7 +1,7 @@
 """Receiving: visible messages are hidden for the visibility timeout and handed out.
 
-Messages that are past the retention period are dropped on the way, and those that have been received too
-often go to the dead-letter queue.
+Messages that are past the retention period are dropped on the way, and those that have been received as often
+as they may go to the dead-letter queue.
 
 Source: Amazon SQS developer guide, "Visibility timeout" and "Dead-letter queues".
 """
@@ -13,9 +13,10 @@ from datetime import datetime, timedelta
 
 from engine.clock import from_millis, to_millis
 from engine.value import dataclass
-from triggers.sqs import fifo, redrive
+from triggers.sqs import fifo, message_table, redrive
 from triggers.sqs.attributes import QueueAttributes
-from triggers.sqs.message_table import COLUMNS, MessageRow
+from triggers.sqs.message_table import MessageRow, oldest_kept
+from triggers.sqs.removal import drop_expired
 
 MILLISECOND = timedelta(milliseconds=1)
 
@@ -31,7 +32,10 @@ class Receiving:
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """What a receive came to. Without messages, `next_at` is when there may be some, None for never."""
+    """What a receive came to; times are milliseconds from 1970.
+
+    Without messages, `next_at` is when there may be some, None when there are none at all.
+    """
 
     rows: list[MessageRow]
     received_at: int
@@ -39,96 +43,100 @@ class Received:
     next_at: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Sorted:
+    """Candidates of a receive, told apart by what becomes of them."""
+
+    deliverable: list[MessageRow]
+    expired: list[MessageRow]
+    exhausted: list[MessageRow]
+
+
 def receive(
     connection: sqlite3.Connection, queue: QueueAttributes, wanted: Receiving, now: datetime
 ) -> Received:
     """Hide and return visible messages; what may not be delivered any more makes room for others."""
-    claim = _claim_in_order if queue.is_fifo else _claim
     millis = to_millis(now)
     redriven: list[MessageRow] = []
-    while True:
-        claimed = claim(connection, queue, wanted, millis)
-        rows = _deliverable(connection, queue, claimed, millis, redriven)
-        if rows or not claimed:
-            break
-    next_at = None if rows else _next_at(connection, queue, millis)
-    return Received(rows, millis, redriven, next_at)
+    while candidates := _candidates(connection, queue, wanted.limit, millis):
+        found = sort_out(candidates, queue, now)
+        redriven.extend(
+            redrive.to_dead_letter_queue(connection, queue, row, millis) for row in found.exhausted
+        )
+        if found.expired:
+            message_table.delete(connection, found.expired)
+            drop_expired(connection, queue, now)
+        if found.deliverable:
+            rows = _hide(connection, found.deliverable, wanted, millis)
+            _settle(connection, queue, candidates)
+            return Received(rows, millis, redriven)
+        _settle(connection, queue, candidates)
+    return Received([], millis, redriven, _next_at(connection, queue, millis))
 
 
-def _claim(
-    connection: sqlite3.Connection, queue: QueueAttributes, wanted: Receiving, now: int
+def sort_out(candidates: Sequence[MessageRow], queue: QueueAttributes, now: datetime) -> Sorted:
+    """Decide what becomes of visible messages at `now`."""
+    too_old = oldest_kept(queue, now)
+    policy = queue.redrive_policy
+    found = Sorted([], [], [])
+    for row in candidates:
+        if row.sent_at <= too_old:
+            found.expired.append(row)
+        elif policy is not None and row.receive_count >= policy.max_receive_count:
+            found.exhausted.append(row)
+        else:
+            found.deliverable.append(row)
+    return found
+
+
+def _candidates(
+    connection: sqlite3.Connection, queue: QueueAttributes, limit: int, now: int
 ) -> list[MessageRow]:
-    rows = connection.execute(
-        "UPDATE sqs_messages SET visible_at = ?1, receive_count = receive_count + 1, leased = ?5,"  # noqa: S608
-        " first_received_at = CASE receive_count WHEN 0 THEN ?2 ELSE first_received_at END"
-        " WHERE sequence IN (SELECT sequence FROM sqs_messages WHERE queue = ?3 AND visible_at <= ?2"
-        f" ORDER BY visible_at, sequence LIMIT ?4) RETURNING {COLUMNS}",
-        (now + wanted.visibility_timeout // MILLISECOND, now, queue.name, wanted.limit, wanted.leased),
-    ).fetchall()
-    rows.sort()
-    return [MessageRow._make(row) for row in rows]
+    """Return visible messages, oldest first, of FIFO groups only what may be delivered next."""
+    if not queue.is_fifo:
+        rows = message_table.select(
+            connection,
+            "queue = ? AND visible_at <= ? ORDER BY visible_at, sequence LIMIT ?",
+            (queue.name, now, limit),
+        )
+        rows.sort()
+        return rows
+    found: list[MessageRow] = []
+    for group in fifo.ready_groups(connection, queue.name, now, limit):
+        if len(found) < limit:
+            found += fifo.visible_in_order(connection, queue.name, group, now, limit - len(found))
+    return found
 
 
-def _claim_in_order(
-    connection: sqlite3.Connection, queue: QueueAttributes, wanted: Receiving, now: int
+def _hide(
+    connection: sqlite3.Connection, rows: Sequence[MessageRow], wanted: Receiving, now: int
 ) -> list[MessageRow]:
+    """Hide messages and return them as they are then."""
     until = now + wanted.visibility_timeout // MILLISECOND
-    claimed: list[MessageRow] = []
-    for group in fifo.ready_groups(connection, queue.name, now, wanted.limit):
-        room = wanted.limit - len(claimed)
-        if not room:
-            break
-        for row in fifo.visible_in_order(connection, queue.name, group, now, room):
-            first = row.first_received_at if row.receive_count else now
-            connection.execute(
-                "UPDATE sqs_messages SET visible_at = ?, receive_count = receive_count + 1, leased = ?,"
-                " first_received_at = ? WHERE sequence = ?",
-                (until, wanted.leased, first, row.sequence),
-            )
-            claimed.append(
-                row._replace(visible_at=until, receive_count=row.receive_count + 1, first_received_at=first)
-            )
-        fifo.refresh(connection, queue.name, [group])
-    return claimed
-
-
-def _deliverable(
-    connection: sqlite3.Connection,
-    queue: QueueAttributes,
-    claimed: list[MessageRow],
-    now: int,
-    redriven: list[MessageRow],
-) -> list[MessageRow]:
-    """Return what may be delivered; add to `redriven` what went to the dead-letter queue instead."""
-    too_old = now - queue.message_retention_period // MILLISECOND
-    most = queue.redrive_policy.max_receive_count if queue.redrive_policy is not None else None
-    expired = [row for row in claimed if row.sent_at <= too_old]
-    exhausted = [
-        row for row in claimed if most is not None and row.receive_count > most and row.sent_at > too_old
+    marks = ", ".join("?" * len(rows))
+    connection.execute(
+        "UPDATE sqs_messages SET visible_at = ?1, receive_count = receive_count + 1, leased = ?2,"  # noqa: S608
+        " first_received_at = CASE receive_count WHEN 0 THEN ?3 ELSE first_received_at END"
+        f" WHERE sequence IN ({marks})",
+        (until, wanted.leased, now, *(row.sequence for row in rows)),
+    )
+    return [
+        MessageRow(
+            row.sequence,
+            row.message_id,
+            until,
+            row.sent_at,
+            row.receive_count + 1,
+            row.first_received_at if row.receive_count else now,
+            *row[6:],
+        )
+        for row in rows
     ]
-    if not expired and not exhausted:
-        return claimed
-    if expired:
-        drop_expired(connection, queue, expired, too_old)
-    redriven.extend(redrive.to_dead_letter_queue(connection, queue, row, now) for row in exhausted)
-    gone = {row.sequence for row in expired} | {row.sequence for row in exhausted}
-    if queue.is_fifo:
-        fifo.refresh(connection, queue.name, {row.group_id for row in claimed if row.sequence in gone})
-    return [row for row in claimed if row.sequence not in gone]
 
 
-def drop_expired(
-    connection: sqlite3.Connection, queue: QueueAttributes, found: Sequence[MessageRow], too_old: int
-) -> None:
-    """Delete messages that were `found` to have been sent up to `too_old`, and more like them."""
-    connection.executemany("DELETE FROM sqs_messages WHERE sequence = ?", [(row.sequence,) for row in found])
-    groups = connection.execute(
-        # A message that is visible since before then was sent before then.
-        "DELETE FROM sqs_messages WHERE queue = ? AND visible_at <= ? RETURNING group_id",
-        (queue.name, too_old),
-    ).fetchall()
+def _settle(connection: sqlite3.Connection, queue: QueueAttributes, rows: Sequence[MessageRow]) -> None:
     if queue.is_fifo:
-        fifo.refresh(connection, queue.name, {group for (group,) in groups})
+        fifo.refresh(connection, queue.name, {row.group_id for row in rows})
 
 
 def _next_at(connection: sqlite3.Connection, queue: QueueAttributes, now: int) -> datetime | None:

@@ -3,12 +3,11 @@
 import sqlite3
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from uuid import uuid4
 
 from engine.clock import to_millis
 from triggers.sqs import fifo, message_table
 from triggers.sqs.attributes import QueueAttributes
-from triggers.sqs.message import OutgoingMessage, SentMessage
+from triggers.sqs.message import OutgoingMessage, SentMessage, new_message_id
 from triggers.sqs.message_table import NewRow, attributes_text, system_attributes_text
 
 
@@ -31,7 +30,7 @@ def _row(queue: QueueAttributes, message: OutgoingMessage, now: int) -> NewRow:
     delay = queue.delay if message.delay is None else message.delay
     return NewRow(
         queue.name,
-        str(uuid4()),
+        new_message_id(),
         now + delay // timedelta(milliseconds=1) if delay else now,
         now,
         message.group_id,

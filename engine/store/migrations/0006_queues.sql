@@ -26,7 +26,10 @@ DROP TABLE sqs_messages;
 ALTER TABLE sqs_messages_with_receipts RENAME TO sqs_messages;
 
 CREATE INDEX sqs_messages_by_visibility ON sqs_messages (queue, visible_at);
-CREATE INDEX sqs_messages_by_group ON sqs_messages (queue, group_id, sequence) WHERE group_id IS NOT NULL;
+CREATE INDEX sqs_messages_by_group ON sqs_messages (queue, group_id, sequence)
+    WHERE sequence_number IS NOT NULL;  -- FIFO queues
+CREATE INDEX sqs_messages_by_fair_group ON sqs_messages (queue, group_id, visible_at)
+    WHERE group_id IS NOT NULL AND sequence_number IS NULL;  -- standard queues whose senders name groups
 
 -- The message groups of FIFO queues that hold messages. A group is ready when its oldest message is visible.
 CREATE TABLE sqs_groups (
