@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
 
@@ -41,34 +42,55 @@ function = "noop"
 
 
 class SimulatorProcess:
-    """Runs in a temporary folder while it is entered. `ready_ms` is how long it took to be ready."""
+    """Runs in a temporary folder while it is entered. `ready_ms` is how long it took to be ready.
+
+    `prepare` is called with the folder before it starts.
+    """
+
+    def __init__(
+        self, configuration: str = CONFIGURATION, prepare: Callable[[Path], None] = lambda _: None
+    ) -> None:
+        self._configuration = configuration
+        self._prepare = prepare
 
     def __enter__(self) -> Self:
         self._temporary = tempfile.TemporaryDirectory()
         self.folder = Path(self._temporary.name)
         shutil.copytree(FUNCTIONS, self.folder / "functions")
-        (self.folder / "headrace.toml").write_text(CONFIGURATION.format(folder=self.folder))
+        (self.folder / "headrace.toml").write_text(self._configuration.format(folder=self.folder))
+        self._prepare(self.folder)
         begin = time.perf_counter()
         self._process = subprocess.Popen(
             [Path(sys.executable).with_name("headrace"), "run", "--json"],
             cwd=self.folder,
             stdout=subprocess.PIPE,
+            bufsize=0,  # what is read ahead would not reach the feed's file
         )
         assert self._process.stdout is not None
-        line = self._process.stdout.readline()
-        self.ready_ms = (time.perf_counter() - begin) * 1000
-        self.endpoint = json.loads(line)["endpoint"].removeprefix("http://")
-        self._feed = subprocess.Popen(["cat"], stdin=self._process.stdout, stdout=subprocess.DEVNULL)
+        with self.feed.open("wb", buffering=0) as feed:
+            while True:  # mappings may be at work before it is ready
+                line = self._process.stdout.readline()
+                feed.write(line)
+                if (fact := json.loads(line))["fact"] == "SimulatorReady":
+                    break
+            self.ready_ms = (time.perf_counter() - begin) * 1000
+            self.endpoint = fact["endpoint"].removeprefix("http://")
+            self._reader = subprocess.Popen(["cat"], stdin=self._process.stdout, stdout=feed)
         self.process = psutil.Process(self._process.pid)
         return self
 
     def __exit__(self, *_: object) -> None:
         self._process.send_signal(signal.SIGINT)
         self._process.wait(30)
-        self._feed.wait(30)
+        self._reader.wait(30)
         assert self._process.stdout is not None
         self._process.stdout.close()
         self._temporary.cleanup()
+
+    @property
+    def feed(self) -> Path:
+        """What the simulator has told so far, as JSON Lines."""
+        return self.folder / "feed.jsonl"
 
     @property
     def memory_mib(self) -> float:
