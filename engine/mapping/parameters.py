@@ -65,21 +65,6 @@ MEMBERS: Mapping[str, Mapping[str, Parameter]] = {
     },
 }
 
-# Known to Lambda, of no effect here: refused by name rather than stored and ignored.
-NOT_SIMULATED = (
-    "KMSKeyArn",
-    "MetricsConfig",
-    "LoggingConfig",
-    "Tags",
-    "Topics",
-    "Queues",
-    "SourceAccessConfigurations",
-    "SelfManagedEventSource",
-    "AmazonManagedKafkaEventSourceConfig",
-    "SelfManagedKafkaEventSourceConfig",
-    "DocumentDBEventSourceConfig",
-)
-
 QUEUE_BATCH_SIZE = 10
 LARGEST_BATCH_WITHOUT_WINDOW = 10
 LARGEST_FIFO_BATCH = 10

@@ -17,7 +17,6 @@ from engine.mapping.parameters import (
     LARGEST_BATCH_WITHOUT_WINDOW,
     LARGEST_FIFO_BATCH,
     MEMBERS,
-    NOT_SIMULATED,
     PARAMETERS,
     PATTERN_CHARACTERS,
     QUEUES,
@@ -189,8 +188,8 @@ def _choice_problems(place: Place, parameter: Parameter, value: Any) -> Iterator
 
 
 def _not_simulated(given: Mapping[str, Any]) -> Iterator[Problem]:
-    for name in NOT_SIMULATED:
-        if not is_empty(given.get(name)):
+    for name, value in given.items():
+        if name not in PARAMETERS and not is_empty(value):
             yield _problem((name,), f"{name} is not simulated by Headrace.")
     group = given.get("ProvisionedPollerConfig", {}).get("PollerGroupName")
     if group:

@@ -38,7 +38,7 @@ from headrace.aws.listener import BACKLOG, Listener
 LOGGER = logging.getLogger(__name__)
 HTTP_LOGGER = logging.getLogger("headrace.aws.http")
 
-LAMBDA_PATH = "/2015-03-31/functions/"
+LAMBDA_PATHS = ("/2015-03-31/functions/", "/2015-03-31/event-source-mappings")
 CONTROL_PATH = "/_headrace/"
 BODY_BYTES = 6 * 1024 * 1024  # the most that is read into memory at once: a synchronous payload
 HEADER_BYTES = 64 * 1024
@@ -130,7 +130,7 @@ class Endpoint:
         path = request.raw_path
         if "Expect" in request.headers:
             await _continue(request)
-        if path.startswith(LAMBDA_PATH):
+        if path.startswith(LAMBDA_PATHS):
             return await self._handlers.lambda_(request)
         if path.startswith(CONTROL_PATH):
             return await self._handlers.control(request)

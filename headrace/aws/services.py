@@ -10,7 +10,9 @@ from engine.arn import Account
 from engine.clock import Clock
 from engine.functions.pool import Functions
 from engine.invocation.event_queue import EventQueue
+from engine.mapping.event_source_mappings import EventSourceMappings
 from headrace.aws.endpoint import Endpoint, Handlers
+from headrace.aws.event_source_mappings import MAPPINGS_PATH, MappingsWire
 from headrace.aws.kinesis import KinesisWire
 from headrace.aws.lambda_invoke import LambdaWire
 from headrace.aws.listener import Listener
@@ -34,6 +36,7 @@ def endpoint(
     channels: Channels,
     status: Callable[[], Awaitable[dict[str, Any]]],
     is_stopping: Callable[[], bool],
+    mappings: Callable[[], EventSourceMappings | None] = lambda: None,
 ) -> Endpoint:
     """Return the endpoint of a simulator; `status` says what it is doing, as JSON values.
 
@@ -51,8 +54,13 @@ def endpoint(
             code, answer = 404, {"message": f"there is no {request.path}"}
         return web.Response(body=orjson.dumps(answer), status=code, content_type="application/json")
 
+    async def lambda_(request: web.BaseRequest) -> web.StreamResponse:
+        wire = of_mappings if request.path.startswith(MAPPINGS_PATH) else invoke
+        return await wire.handle(request)
+
+    of_mappings = MappingsWire(mappings)
     invoke = LambdaWire(account, functions, events, functions.lineage_of, is_stopping)
     s3 = S3Wire(buckets, account=account, clock=clock, lineage_of=functions.lineage_of)
     kinesis = KinesisWire(channels.streams, account.account_id, clock).service()
     targets = {service.name: service.handle for service in (kinesis,)}
-    return Endpoint(listener, Handlers(invoke.handle, s3.handle, control, targets), GRACE_SECONDS)
+    return Endpoint(listener, Handlers(lambda_, s3.handle, control, targets), GRACE_SECONDS)
