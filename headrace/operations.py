@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from engine.clock import iso_millis, running_clock
 from engine.errors import HeadraceError
 from engine.invocation.event import new_request_id
 from headrace.config import Configuration
@@ -80,9 +81,57 @@ async def put_records(channels: "Channels", arguments: Arguments) -> dict[str, A
     return {"records": [{"shard_id": each.shard_id, "sequence_number": each.sequence_number} for each in put]}
 
 
+async def count_messages(channels: "Channels", arguments: Arguments) -> dict[str, Any]:  # noqa: ARG001
+    """Return for each queue how many messages are visible, in flight and delayed."""
+    return {"queues": {name: (await queue.counts())._asdict() for name, queue in channels.queues.items()}}
+
+
+async def peek(channels: "Channels", arguments: Arguments) -> dict[str, Any]:
+    """Return up to `limit` messages of `queue`, those that come next at the front; times are ISO 8601."""
+    from triggers.sqs.message import attributes_to_json
+
+    now = running_clock().now()
+    messages = await channels.queues[arguments["queue"]].peek(arguments["limit"])
+    return {
+        "messages": [
+            {
+                "message_id": message.message_id,
+                "sent": iso_millis(message.sent_at),
+                "receive_count": message.receive_count,
+                "group_id": message.group_id,
+                "hidden_until": iso_millis(message.visible_at)
+                if message.visible_at is not None and message.visible_at > now
+                else None,
+                "attributes": attributes_to_json(message.attributes),
+                "body": message.body,
+            }
+            for message in messages
+        ]
+    }
+
+
+async def purge(channels: "Channels", arguments: Arguments) -> dict[str, Any]:
+    """Delete all messages of `queue`; return how many there were."""
+    queue = channels.queues[arguments["queue"]]
+    count = await queue.count()
+    await queue.purge()
+    return {"messages": count}
+
+
+async def redrive(channels: "Channels", arguments: Arguments) -> dict[str, Any]:
+    """Move the visible messages of `queue` to `target`, or without one each to where it came from."""
+    target = arguments.get("target")
+    destination = None if target is None else channels.queues[target]
+    return {"messages": await channels.queues[arguments["queue"]].move_back(destination)}
+
+
 OPERATIONS: Mapping[str, Callable[["Channels", Arguments], Awaitable[dict[str, Any]]]] = {
     "send": send,
     "put_records": put_records,
+    "count_messages": count_messages,
+    "peek": peek,
+    "purge": purge,
+    "redrive": redrive,
 }
 
 

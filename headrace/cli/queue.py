@@ -1,7 +1,7 @@
-"""`headrace queue`: look into local queues."""
+"""`headrace queue`: look into local queues, empty them, send dead letters back."""
 
-from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -10,7 +10,7 @@ from headrace.cli.options import config_option, json_option, unknown_name
 
 @click.group()
 def queue() -> None:
-    """Look into local queues, such as dead-letter queues and destinations."""
+    """Look into local queues, empty them, send dead letters back."""
 
 
 @queue.command("ls")
@@ -20,18 +20,17 @@ def list_queues(as_json: bool, config_path: Path) -> None:
     """List the configured queues and how many messages they hold."""
     import orjson
 
-    from headrace.config import load
-    from headrace.store_reader import read_only
-    from triggers.sqs.message_table import counts
-
-    names = load(config_path, with_code=False).file.queues
-    with closing(read_only(config_path)) as connection:
-        counts = {name: count_messages(connection, name) for name in names}
+    counts = _operate(config_path, "count_messages", {})["queues"]
     if as_json:
         click.echo(orjson.dumps(counts))
         return
+    if not counts:
+        click.echo("no queue is configured.", err=True)
+    width = max(map(len, counts), default=0)
     for name, count in counts.items():
-        click.echo(f"{name:<24} {count:>8} messages")
+        hidden = [f"{count[key]} {key.replace('_', ' ')}" for key in ("in_flight", "delayed") if count[key]]
+        rest = click.style(f"  ({', '.join(hidden)})", dim=True) if hidden else ""
+        click.echo(f"{name:<{width}}  {count['visible']:>8} visible{rest}")
 
 
 @queue.command()
@@ -40,34 +39,81 @@ def list_queues(as_json: bool, config_path: Path) -> None:
 @json_option
 @config_option
 def peek(name: str, limit: int, as_json: bool, config_path: Path) -> None:
-    """Print the oldest messages of a queue, and change nothing."""
+    """Print the messages of a queue that come next, and change nothing."""
     import orjson
 
-    from headrace.config import load
-    from headrace.store_reader import read_only
-    from triggers.sqs.message import attributes_to_json
-    from triggers.sqs.message_table import oldest_messages
-
-    names = load(config_path, with_code=False).file.queues
-    if name not in names:
-        raise unknown_name("queue", name, names, "NAME")
-    with closing(read_only(config_path)) as connection:
-        messages = oldest_messages(connection, name, limit)
+    messages = _operate(config_path, "peek", {"queue": _checked(config_path, name), "limit": limit})[
+        "messages"
+    ]
     for message in messages:
-        attributes = attributes_to_json(message.attributes)
         if as_json:
-            line = {
-                "message_id": message.message_id,
-                "sent": message.sent_at,
-                "body": message.body,
-                "attributes": attributes,
-            }
-            click.echo(orjson.dumps(line))
+            click.echo(orjson.dumps(message))
             continue
-        moment = message.sent_at.astimezone().strftime("%Y-%m-%d %H:%M:%S")
-        click.echo(f"{click.style(message.message_id, bold=True)}  sent {moment}")
-        for key, value in attributes.items():
+        facts = [f"sent {_time(message['sent'])}"]
+        if message["receive_count"]:
+            facts.append(f"received {message['receive_count']} times")
+        if message["group_id"] is not None:
+            facts.append(f"group {message['group_id']}")
+        if message["hidden_until"] is not None:
+            facts.append(f"hidden until {_time(message['hidden_until'])}")
+        click.echo(f"{click.style(message['message_id'], bold=True)}  {', '.join(facts)}")
+        for key, value in message["attributes"].items():
             click.echo(f"  {key}: {orjson.dumps(value).decode()}")
-        click.echo(f"  {message.body}")
+        click.echo(f"  {message['body']}")
     if not messages and not as_json:
         click.echo(f"{name} is empty.", err=True)
+
+
+@queue.command()
+@click.argument("name")
+@config_option
+def purge(name: str, config_path: Path) -> None:
+    """Delete all messages of a queue, those in flight too."""
+    count = _operate(config_path, "purge", {"queue": _checked(config_path, name)})["messages"]
+    click.echo(f"deleted {_messages(count)} from {name}")
+
+
+@queue.command()
+@click.argument("name")
+@click.option("--to", "target", help="Move them to this queue; default: each to the queue it came from.")
+@config_option
+def redrive(name: str, target: str | None, config_path: Path) -> None:
+    """Move the messages of a dead-letter queue back to where they came from."""
+    arguments = {"queue": _checked(config_path, name)}
+    if target is not None:
+        arguments["target"] = _checked(config_path, target)
+    count = _operate(config_path, "redrive", arguments)["messages"]
+    where = "where they came from" if target is None else target
+    click.echo(f"moved {_messages(count)} from {name} to {where}")
+
+
+def _checked(config_path: Path, name: str) -> str:
+    from headrace.config import load
+
+    names = load(config_path, with_code=False).file.queues
+    bare = name.removeprefix("queues.")
+    if bare not in names:
+        raise unknown_name("queue", name, names, "NAME")
+    return bare
+
+
+def _operate(config_path: Path, operation: str, arguments: dict[str, Any]) -> dict[str, Any]:
+    from engine.clock import run
+    from headrace.config import load
+    from headrace.operations import open_operations
+
+    async def ask() -> dict[str, Any]:
+        async with open_operations(load(config_path, with_code=False)) as operate:
+            return await operate(operation, arguments)
+
+    return run(ask())
+
+
+def _messages(count: int) -> str:
+    return f"{count} message{'s'[: count != 1]}"
+
+
+def _time(moment: str) -> str:
+    from datetime import datetime
+
+    return datetime.fromisoformat(moment).astimezone().strftime("%Y-%m-%d %H:%M:%S")
