@@ -1,14 +1,19 @@
 """What a configuration names as destinations, ready to be sent to."""
 
+from collections.abc import Mapping
 from random import Random
+from typing import TYPE_CHECKING
 
 from engine.clock import Clock
 from engine.invocation.destination import Destination, FunctionDestination
 from engine.invocation.event import EventAcceptor
-from engine.mapping.failure_destination import FailureDestination, MessageDestination
+from engine.mapping.failure_destination import FailureDestination, MessageDestination, ObjectDestination
 from headrace.channels import Channels
 from headrace.config import Configuration
 from headrace.references import resolve
+
+if TYPE_CHECKING:
+    from triggers.s3.bucket import Bucket
 
 
 class Destinations:
@@ -18,12 +23,14 @@ class Destinations:
         self,
         configuration: Configuration,
         channels: Channels,
+        buckets: "Mapping[str, Bucket]",
         acceptor: EventAcceptor,
         clock: Clock,
         chance: Random,
     ) -> None:
         self._account = configuration.account
         self._channels = channels
+        self._buckets = buckets
         self._acceptor = acceptor
         self._clock = clock
         self._chance = chance
@@ -37,10 +44,21 @@ class Destinations:
             return self._queue(name)
         return FunctionDestination(name, self._account.function(name), self._acceptor)
 
-    def of_records(self, reference: str) -> FailureDestination:
-        """Return where the records go that a stream's mapping gave up."""
-        _, name = resolve(reference, ("queues",))
-        return MessageDestination(self._queue(name))
+    def of_records(self, arn: str) -> FailureDestination | None:
+        """Return where the records go that a stream's mapping gave up; None when it is not there."""
+        try:
+            kind, name = resolve(arn, ("queues", "buckets"))
+        except ValueError:
+            return None
+        if kind == "buckets":
+            return self._bucket(name)
+        return MessageDestination(self._queue(name)) if name in self._channels.queues else None
+
+    def _bucket(self, name: str) -> FailureDestination | None:
+        from triggers.s3.destination import BucketDestination
+
+        bucket = self._buckets.get(name)
+        return None if bucket is None else ObjectDestination(BucketDestination(bucket, self._account))
 
     def _queue(self, name: str) -> Destination:
         from triggers.sqs.destination import QueueDestination

@@ -101,10 +101,6 @@ class Simulator:
         )
         self.events = EventQueue(self._store, clock, self.feed, self.functions)
         self.channels = await open_channels(configuration, self._store, clock, self.feed)
-        self._destinations = Destinations(configuration, self.channels, self.events, clock, self._chance)
-        for name in configuration.functions:
-            self.events.add(name, self._event_invoke_config(name))
-        await self.events.release_leases()
         self._sources = Sources(
             configuration,
             store=self._store,
@@ -115,6 +111,12 @@ class Simulator:
             feed=self.feed,
             chance=self._chance,
         )
+        self._destinations = Destinations(
+            configuration, self.channels, self._sources.buckets, self.events, clock, self._chance
+        )
+        for name in configuration.functions:
+            self.events.add(name, self._event_invoke_config(name))
+        await self.events.release_leases()
         self.listener = listen(*self._address)
         stack.callback(self.listener.close)
         if self._has_sources:
