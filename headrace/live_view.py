@@ -33,6 +33,8 @@ RETRY_REASONS = {
     "function_error": "as it failed",
     "throttled": "as its concurrency was taken",
     "system_error": "as it could not be run",
+    "batch_item_failures": "from the record on that it named",
+    "bisect": "halved, as it failed",
 }
 CONTROL = re.compile(r"(?!\x1b\[[\d;]*m)[\x00-\x08\n\x0b-\x0c\x0e-\x1f\x7f-\x9f]")
 NOTICE_COLOURS = {"info": "blue", "warning": "yellow", "error": "red"}
