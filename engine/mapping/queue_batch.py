@@ -4,7 +4,7 @@ Source: Lambda developer guide, "Batching behavior".
 """
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import Literal
@@ -56,11 +56,10 @@ class QueueBuffer:
     def __len__(self) -> int:
         return len(self._received)
 
-    def extend(self, received: Iterable[ReceivedMessage]) -> None:
+    def extend(self, received: Sequence[ReceivedMessage]) -> None:
         """Add messages at the end."""
-        for each in received:
-            self._received.append(each)
-            self._bytes += len(each.record) + 1
+        self._received.extend(received)
+        self._bytes += sum([len(each.record) for each in received]) + len(received)
 
     def close(self, opened_at: datetime, now: datetime) -> QueueBatch | None:
         """Take the next batch out; None when it should wait for more, until its window ends."""
@@ -81,18 +80,22 @@ class QueueBuffer:
             reason = "window"
         else:
             return None
-        return QueueBatch([self._pop() for _ in range(count)], reason)
+        return QueueBatch(self._take(count), reason)
 
     def drop_returned(self, now: datetime) -> None:
         """Forget messages that have waited here for so long that the queue shows them again."""
         while self._received and self._received[0].returns_at <= now:
-            self._pop()
+            self._take(1)
 
     def clear(self) -> list[QueueMessage]:
         """Take everything out."""
-        return [self._pop().message for _ in range(len(self._received))]
+        return [each.message for each in self._take(len(self._received))]
 
-    def _pop(self) -> ReceivedMessage:
-        first = self._received.popleft()
-        self._bytes -= len(first.record) + 1
-        return first
+    def _take(self, count: int) -> list[ReceivedMessage]:
+        if count == len(self._received):
+            taken = list(self._received)
+            self._received.clear()
+        else:
+            taken = [self._received.popleft() for _ in range(count)]
+        self._bytes -= sum([len(each.record) for each in taken]) + count
+        return taken

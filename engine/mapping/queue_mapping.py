@@ -219,20 +219,10 @@ class QueueMapping:
                 self._begin(group, self._delivery.drop(dropped))
             messages = kept
         returns_at = self._clock.now() + (self._options.visibility or self._source.visibility_timeout)
+        record = _with_absent_digest if self._options.window else _as_it_is
         self._buffer.extend(
-            ReceivedMessage(message, orjson.dumps(self._record(message)), returns_at) for message in messages
+            [ReceivedMessage(message, orjson.dumps(record(message)), returns_at) for message in messages]
         )
-
-    def _record(self, message: QueueMessage) -> dict[str, Any]:
-        """Return what the function gets; with a window, also the MD5 of attributes that are not there."""
-        if not self._options.window or "md5OfMessageAttributes" in message.record:
-            return message.record
-        record: dict[str, Any] = {}
-        for name, value in message.record.items():
-            if name == "md5OfBody":
-                record["md5OfMessageAttributes"] = None
-            record[name] = value
-        return record
 
     def _one_has_ended(self) -> None:
         self._running -= 1
@@ -255,3 +245,19 @@ class QueueMapping:
             self._told.add(text)
             place = f"{self._source.name} -> functions.{self._function}"
             self._feed.publish(Notice(self._clock.now(), "error", place, text))
+
+
+def _as_it_is(message: QueueMessage) -> dict[str, Any]:
+    return message.record
+
+
+def _with_absent_digest(message: QueueMessage) -> dict[str, Any]:
+    """Return what the function gets when there is a window: also the MD5 of attributes that are not there."""
+    if "md5OfMessageAttributes" in message.record:
+        return message.record
+    record: dict[str, Any] = {}
+    for name, value in message.record.items():
+        if name == "md5OfBody":
+            record["md5OfMessageAttributes"] = None
+        record[name] = value
+    return record

@@ -39,7 +39,7 @@ def test_a_batch_closes_on_size_payload_or_window(
     sizes: list[int], seconds_open: int, window: int, expected: tuple[int, str] | None
 ) -> None:
     buffer = QueueBuffer(3, timedelta(seconds=window))
-    buffer.extend(received(str(number), size) for number, size in enumerate(sizes))
+    buffer.extend([received(str(number), size) for number, size in enumerate(sizes)])
     batch = buffer.close(VIRTUAL_START, VIRTUAL_START + timedelta(seconds=seconds_open))
     assert (batch and (len(batch.received), batch.reason)) == expected
     assert len(buffer) == len(sizes) - (expected[0] if expected else 0)
@@ -67,8 +67,10 @@ def test_every_message_comes_in_one_batch_within_the_limits(sizes: list[int], ba
     buffer = QueueBuffer(batch_size, timedelta(0))
     records = {size: b"x" * size for size in set(sizes)}
     buffer.extend(
-        ReceivedMessage(QueueMessage(str(n), "", None, {}), records[size], LATER)
-        for n, size in enumerate(sizes)
+        [
+            ReceivedMessage(QueueMessage(str(n), "", None, {}), records[size], LATER)
+            for n, size in enumerate(sizes)
+        ]
     )
     seen: list[str] = []
     while (batch := buffer.close(VIRTUAL_START, VIRTUAL_START)) is not None:
