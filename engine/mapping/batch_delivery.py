@@ -8,7 +8,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from engine.errors import HeadraceError
 from engine.feed import DestinationSent, EventDropped, RetryScheduled
@@ -35,6 +35,7 @@ from engine.mapping.stream_retry import (
 from engine.mapping.tumbling_window import TumblingWindow, window_of
 from engine.mapping.unbroken import unbroken
 
+SHORTEST_RETENTION = timedelta(hours=24)  # no stream lets its records expire sooner
 UNTIL_IT_SUCCEEDS = StreamRetryLimits()
 
 
@@ -76,6 +77,7 @@ class BatchDelivery:
             batch = records[start : start + piece.count]
             await self._wait(piece.not_before, batch[0].arrived_at)
             expired = count_expired([record.arrived_at for record in batch], self._job.now, self._limits)
+            expired = expired or await self._count_lost(batch, piece)
             if expired:
                 await unbroken(self._give_up(batch[:expired], "RecordAgeExceeded", piece.attempts, None))
                 following: tuple[Piece, ...] = (replace(piece, count=piece.count - expired),)
@@ -112,6 +114,18 @@ class BatchDelivery:
 
     def _is_early(self, piece: Piece) -> bool:
         return piece.not_before is not None and self._job.now < piece.not_before
+
+    async def _count_lost(self, batch: Sequence[ReadyRecord], piece: Piece) -> int:
+        """Return how many records at the head of a failing batch the stream itself has let expire."""
+        head = batch[0]
+        if not piece.attempts + piece.refusals or self._job.now - head.arrived_at < SHORTEST_RETENTION:
+            return 0
+        try:
+            page = await self._job.source.read(self._shard_id, head.position - 1, 1)
+        except (HeadraceError, OSError):
+            return 0
+        oldest = page.records[0].position if page.records else batch[-1].position + 1
+        return sum(record.position < oldest for record in batch)
 
     async def _prepare_window(self, first: ReadyRecord) -> None:
         if self._window_length is None:

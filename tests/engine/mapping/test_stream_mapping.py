@@ -391,6 +391,29 @@ async def test_records_that_grow_too_old_while_retried_are_cut_off_and_the_rest_
     assert (failures.records[0].time - now).total_seconds() == 60, "not only when the next attempt is due"
 
 
+async def test_without_limits_records_are_retried_until_the_stream_lets_them_expire(
+    stream: ScriptedStream, functions: ScriptedFunctions, store: Store, clock: Clock
+) -> None:
+    failures = Failures()
+    functions.script = failing("a", "b")
+    for label in ("a", "b", "c"):
+        stream.put(label)
+    async with running(stream_mapping(stream, functions, store, clock, on_failure=failures)):
+        await asyncio.sleep(86_000)
+        stream.trim(ONLY_SHARD, "b")
+        await asyncio.sleep(399)
+        assert failures.records == []
+        await asyncio.sleep(62)
+        assert failures.labels() == [["a"]]
+        stream.trim(ONLY_SHARD, "c")
+        await asyncio.sleep(61)
+        assert failures.labels() == [["a"], ["b"]]
+    assert batches(functions)[-1] == ["c"]
+    assert {document["requestContext"]["condition"] for document in failures.documents()} == {
+        "RecordAgeExceeded"
+    }
+
+
 async def test_filtered_records_are_skipped_and_checkpointed(
     stream: ScriptedStream,
     functions: ScriptedFunctions,
