@@ -228,6 +228,7 @@ class Simulator:
             channels=self.channels,
             status=self.status,
             is_stopping=lambda: self._stopping,
+            mappings=lambda: self._mappings,
         ):
             await asyncio.Event().wait()
 

@@ -36,7 +36,7 @@ def endpoint(
     channels: Channels,
     status: Callable[[], Awaitable[dict[str, Any]]],
     is_stopping: Callable[[], bool],
-    mappings: Callable[[], EventSourceMappings | None] = lambda: None,
+    mappings: Callable[[], EventSourceMappings | None],
 ) -> Endpoint:
     """Return the endpoint of a simulator; `status` says what it is doing, as JSON values.
 
