@@ -33,6 +33,7 @@ from engine.value import dataclass
 Operation = Literal["create", "update"]
 Place = tuple[str | int, ...]
 
+NOT_SIMULATED = "is an option of Lambda's that is not simulated: remove it"
 UNRECOGNIZED_SOURCE = "Unrecognized event source."
 DESTINATION = re.compile(r"arn:aws[a-zA-Z-]*:(?:sqs|sns):[^:]+:\d{12}:.+|arn:aws[a-zA-Z-]*:s3:::.+")
 TYPES: Mapping[Form, tuple[type, ...]] = {
@@ -190,11 +191,11 @@ def _choice_problems(place: Place, parameter: Parameter, value: Any) -> Iterator
 def _not_simulated(given: Mapping[str, Any]) -> Iterator[Problem]:
     for name, value in given.items():
         if name not in PARAMETERS and not is_empty(value):
-            yield _problem((name,), f"{name} is not simulated by Headrace.")
+            yield _problem((name,), f"{name} is not simulated by Headrace.", NOT_SIMULATED)
     group = given.get("ProvisionedPollerConfig", {}).get("PollerGroupName")
     if group:
         place = ("ProvisionedPollerConfig", "PollerGroupName")
-        yield _problem(place, "PollerGroupName is not simulated by Headrace.")
+        yield _problem(place, "PollerGroupName is not simulated by Headrace.", NOT_SIMULATED)
 
 
 def _not_for_this_source(source: MappedSource, given: Mapping[str, Any]) -> Iterator[Problem]:

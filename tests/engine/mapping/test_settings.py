@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from engine.mapping.parameters import MappedSource
 from engine.mapping.settings import MappingSettings, mapping_parameters, mapping_problems
-from engine.mapping.validation import Surroundings
+from engine.mapping.validation import NOT_SIMULATED, Surroundings
 
 PLACE = "event_source_mappings[1]."
 NO_POSITION = (
@@ -134,24 +134,54 @@ def test_a_visibility_timeout_that_is_too_short_is_told_of_the_source() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "place", "words"),
+    ("text", "expected"),
     [
-        pytest.param('kms_key_arn = "arn:aws:kms:x"', ("kms_key_arn",), "not simulated", id="a key"),
+        pytest.param('kms_key_arn = "arn:aws:kms:x"', [f"kms_key_arn: {NOT_SIMULATED}"], id="a key"),
         pytest.param(
-            "metrics_config = { metrics = [] }", ("metrics_config",), "not simulated", id="even when empty"
+            'batch_size = 0\nmetrics_config = { metrics = ["EventCount"] }',
+            ["batch_size: 1 is the least, got 0", f"metrics_config: {NOT_SIMULATED}"],
+            id="metrics, beside something else",
+        ),
+        pytest.param(
+            'document_db_event_source_config = { database_name = "d" }',
+            [f"document_db_event_source_config: {NOT_SIMULATED}"],
+            id="another source's option",
+        ),
+        pytest.param(
+            'provisioned_poller_config = { poller_group_name = "g" }',
+            [f"provisioned_poller_config.poller_group_name: {NOT_SIMULATED}"],
+            id="a nested one",
         ),
         pytest.param(
             'destination_config = { on_success = "queues.ok" }',
-            ("destination_config", "on_success"),
-            "no on-success destination",
-            id="an on-success destination",
+            ["destination_config: a queue has no such option: remove it"],
+            id="a destination of a queue",
         ),
-        pytest.param("batch_size = true", ("batch_size",), "integer", id="a flag for a number"),
     ],
 )
-def test_what_cannot_be_is_refused_at_its_place(text: str, place: tuple[str, ...], words: str) -> None:
+def test_what_is_not_simulated_is_refused_by_name(text: str, expected: list[str]) -> None:
+    assert problems(text, "sqs") == expected
+
+
+def test_a_stream_has_no_on_success_destination() -> None:
+    text = 'starting_position = "LATEST"\ndestination_config = { on_success = "queues.ok" }'
+    assert problems(text, "kinesis") == [
+        "destination_config.on_success: an event source mapping has no on-success destination: remove it"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        pytest.param("batch_size = true", ("batch_size",), id="a flag for a number"),
+        pytest.param("batch_sizes = 1", ("batch_sizes",), id="an option that does not exist"),
+        pytest.param(
+            "destination_config = { on_failure = 1 }", ("destination_config", "on_failure"), id="a number"
+        ),
+    ],
+)
+def test_a_value_of_another_type_is_refused_at_its_place(text: str, place: tuple[str, ...]) -> None:
     with pytest.raises(ValidationError) as caught:
         settings(text)
     (error,) = caught.value.errors()
     assert error["loc"] == place
-    assert words in error["msg"]
