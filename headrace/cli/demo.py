@@ -2,9 +2,10 @@
 
 import asyncio
 import shutil
+import sqlite3
 import tempfile
 from collections.abc import Awaitable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -32,14 +33,16 @@ class DemoFailed(click.ClickException):
 
 @click.command()
 def demo() -> None:
-    """Drop a file, replay an event, let a schedule fire and a failing function be retried."""
+    """Drop a file, send messages, change a row, replay an event, let a schedule fire, retry a failure."""
     with tempfile.TemporaryDirectory(prefix="headrace-demo-") as name:
         folder = Path(name)
         shutil.copytree(fixtures() / "functions", folder / "functions")
         shutil.copyfile(example_configuration(), folder / "headrace.toml")
+        with closing(sqlite3.connect(folder / "shop.db")) as connection, connection:
+            connection.execute("CREATE TABLE orders (number INTEGER PRIMARY KEY, item TEXT)")
         configuration = load(folder / "headrace.toml")
         run(_real_time(configuration))
-        run(_virtual_time(_without_buckets(configuration)), virtual_from=NIGHT)
+        run(_virtual_time(_for_the_night(configuration)), virtual_from=NIGHT)
     click.echo(
         "\nThat was all of it, in a folder that is gone again. Your own:\n\n"
         "  headrace init    writes headrace.toml and a first function here\n"
@@ -47,10 +50,11 @@ def demo() -> None:
     )
 
 
-def _without_buckets(configuration: Configuration) -> Configuration:
-    """Return the configuration for the night, with a state of its own."""
+def _for_the_night(configuration: Configuration) -> Configuration:
+    """Return the configuration without what people change by hand, and with a state of its own."""
     simulator = configuration.file.simulator.model_copy(update={"state": Path(".headrace-night")})
-    return replace(configuration, file=replace(configuration.file, buckets={}, simulator=simulator))
+    file = replace(configuration.file, simulator=simulator, buckets={}, tables={}, event_source_mappings=())
+    return replace(configuration, file=file)
 
 
 async def _real_time(configuration: Configuration) -> None:
@@ -61,6 +65,8 @@ async def _real_time(configuration: Configuration) -> None:
             group.create_task(simulator.run(stop))
             await _within(simulator.ready.wait(), "the simulator is ready")
             await _drop_a_file(configuration, feed)
+            await _send_messages(simulator, feed)
+            await _change_a_row(configuration, feed)
             await _replay(simulator)
         stop.set()
 
@@ -76,6 +82,24 @@ async def _drop_a_file(configuration: Configuration, feed: Feed) -> None:
     if not preview.is_file():
         raise DemoFailed(f"thumbnail did not write {preview}")
     click.echo(f"\n  $ cat outbox/previews/hello.txt.txt\n  {preview.read_text(encoding='utf-8').strip()!r}")
+
+
+async def _send_messages(simulator: Simulator, feed: Feed) -> None:
+    from triggers.sqs.message import OutgoingMessage
+
+    click.echo("\n  $ seq 3 | headrace send jobs -")
+    counter = _finished(feed, "counter")
+    await simulator.channels.queues["jobs"].send([OutgoingMessage(str(number)) for number in (1, 2, 3)])
+    await _within(counter, "counter has the messages")
+
+
+async def _change_a_row(configuration: Configuration, feed: Feed) -> None:
+    insert = "INSERT INTO orders VALUES (1, 'a book')"
+    click.echo(f'\n  $ sqlite3 shop.db "{insert}"')
+    counter = _finished(feed, "counter")
+    with closing(sqlite3.connect(configuration.folder / "shop.db")) as connection, connection:
+        connection.execute(insert)
+    await _within(counter, "counter has the change")
 
 
 async def _replay(simulator: Simulator) -> None:

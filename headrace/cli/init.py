@@ -18,6 +18,12 @@ folder = "inbox"
 [[buckets.inbox.notifications]]
 function = "hello"
 
+# Or give it what is sent to a queue: headrace send jobs '{{"size": 200}}'
+# [queues.jobs]
+# [[event_source_mappings]]
+# source = "queues.jobs"
+# function = "hello"
+
 # Or let it run every five minutes.
 # [schedules.tick]
 # expression = "rate(5 minutes)"
@@ -26,10 +32,13 @@ function = "hello"
 
 HANDLER = '''\
 def handler(event, context):
-    """Say what arrived: one line for each object of an S3 event."""
+    """Say what arrived: one line for each object of an S3 event, or each message of a queue."""
     for record in event.get("Records", []):
-        s3 = record["s3"]
-        print(f"{record['eventName']}: s3://{s3['bucket']['name']}/{s3['object']['key']}")
+        if "s3" in record:
+            s3 = record["s3"]
+            print(f"{record['eventName']}: s3://{s3['bucket']['name']}/{s3['object']['key']}")
+        else:
+            print(f"{record['eventSource']}: {record.get('body')}")
     return {"records": len(event.get("Records", []))}
 '''
 
