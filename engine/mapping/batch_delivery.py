@@ -6,7 +6,7 @@ next batch runs already, but never the one after.
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -40,21 +40,9 @@ UNTIL_IT_SUCCEEDS = StreamRetryLimits()
 
 
 class BatchDelivery:
-    """Cancelling what it does lets a running invocation finish and be settled; cancelling again abandons it.
+    """Cancelling what it does lets a running invocation finish and be settled; a second time abandons it."""
 
-    `is_blocked` says that a batch failed and is not over; `on_blocked` is called when that begins.
-    """
-
-    def __init__(
-        self,
-        job: StreamJob,
-        shard_id: str,
-        lane: int,
-        progress: ShardProgress,
-        on_blocked: Callable[[], None],
-    ) -> None:
-        self.is_blocked = False
-        self._on_blocked = on_blocked
+    def __init__(self, job: StreamJob, shard_id: str, lane: int, progress: ShardProgress) -> None:
         self._job = job
         self._shard_id = shard_id
         self._lane = lane
@@ -90,7 +78,6 @@ class BatchDelivery:
                 first_id = None
             pieces.extendleft(reversed(following))
             start += piece.count - sum(each.count for each in following)
-        self.is_blocked = False
 
     async def finish_window(self, window: TumblingWindow) -> None:
         """Invoke the function for the end of a window until it succeeds; then the state is dropped."""
@@ -151,13 +138,11 @@ class BatchDelivery:
             self._pass(batch)
             return ()
         if isinstance(step, Bisect):
-            self._block()
             self._tell_of_retry(tried, "bisect", step.halves[0])
             return step.halves
         if step.processed:
             self._pass(batch[: step.processed])
         if isinstance(step, Again):
-            self._block()
             self._tell_of_retry(tried, step.reason, step.piece)
             return (step.piece,)
         await self._give_up(batch[step.processed :], step.condition, step.attempts, tried.answer)
@@ -177,11 +162,6 @@ class BatchDelivery:
     def _pass(self, records: Sequence[ReadyRecord]) -> None:
         self._progress.processed(self._lane, records)
         self._saving = self._progress.save()
-
-    def _block(self) -> None:
-        if not self.is_blocked:
-            self.is_blocked = True
-            self._on_blocked()
 
     async def _give_up(
         self, records: Sequence[ReadyRecord], condition: Condition, attempts: int, answer: LastAnswer | None

@@ -24,11 +24,12 @@ FULL_BYTES = 8 * 1024 * 1024  # of records that wait in one lane
 class ShardTip:
     """Where the reader of a shard is, as its lanes see it.
 
-    `more_at_once`: it is reading on, and there was more. `ended`: it has read all that the shard will ever
-    have. `seen_at` is when it last found nothing new.
+    `may_have_more`: it has not seen the end of what there is. `more_at_once`: it is reading on already.
+    `ended`: it has read all that the shard will ever have. `seen_at` is when it last found nothing new.
     """
 
     def __init__(self) -> None:
+        self.may_have_more = True
         self.more_at_once = False
         self.ended = False
         self.seen_at: datetime | None = None
@@ -37,7 +38,7 @@ class ShardTip:
 class ShardLane:
     """Give it records with `put`, and ring `news` after that and after each change of `tip`.
 
-    It is full with `room` records, and calls `wake_reader` when it no longer is.
+    It is full with `room` records, and calls `wake_reader` when it no longer is, and when it is empty.
     """
 
     def __init__(
@@ -62,7 +63,7 @@ class ShardLane:
         self._waiting: deque[ReadyRecord] = deque()
         self._waiting_bytes = 0
         self._growing: GrowingBatch | None = None
-        self._delivery = BatchDelivery(job, shard_id, number, progress, wake_reader)
+        self._delivery = BatchDelivery(job, shard_id, number, progress)
 
     @property
     def is_full(self) -> bool:
@@ -70,9 +71,9 @@ class ShardLane:
         return len(self._waiting) >= self._room or self._waiting_bytes >= FULL_BYTES
 
     @property
-    def is_blocked(self) -> bool:
-        """Whether a batch failed and is not over."""
-        return self._delivery.is_blocked
+    def is_empty(self) -> bool:
+        """Whether no records wait in it."""
+        return not self._waiting
 
     def put(self, records: Sequence[ReadyRecord]) -> None:
         """Take the next records of the lane."""
@@ -128,7 +129,7 @@ class ShardLane:
         was_full, had = self.is_full, len(batch.records)
         batch.take_from(self._waiting, None if window is None else window.end)
         self._waiting_bytes -= sum([len(record.json) for record in batch.records[had:]])
-        if was_full and not self.is_full:
+        if self.is_empty or (was_full and not self.is_full):
             self._wake_reader()
         return batch
 
@@ -162,6 +163,7 @@ class ShardLane:
             await wait_until(self.news, moment, self._job.clock)
         else:
             if moment is not None:
+                self._tip.may_have_more = True
                 self._wake_reader()
             await self.news.wait()
         self.news.clear()

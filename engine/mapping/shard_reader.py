@@ -1,7 +1,7 @@
 """Reads one shard ahead of its lanes: filters, writes each record as JSON once, deals them out by key.
 
-It reads while all lanes have room. A lane that is blocked by a failing batch, and has enough to go on with,
-does not hold up the others: it is left out of what is read from then on, and catches up by itself later.
+It reads while all lanes have room. When some lanes are full and another one is empty, perhaps because a batch
+fails again and again, the full ones are left out of what is read from then on, and catch up by themselves.
 """
 
 import asyncio
@@ -27,26 +27,31 @@ LONGEST_PAUSE = timedelta(seconds=30)
 
 
 class ShardReader:
-    """Run it in a task; ring `news` when the shard may have more records, or a lane has more room."""
+    """Run it in a task; `wake` it when the shard may have more records."""
 
     def __init__(self, job: StreamJob, shard_id: str, progress: ShardProgress) -> None:
-        self.news = asyncio.Event()
+        self._news = asyncio.Event()
         self._tip = ShardTip()
         self._page_records = max(PAGE_RECORDS, job.settings.batch_size)
         self.lanes = [
-            ShardLane(job, shard_id, number, progress, self._tip, self._page_records, self.news.set)
+            ShardLane(job, shard_id, number, progress, self._tip, self._page_records, self._news.set)
             for number in range(job.settings.lanes)
         ]
         self._job = job
         self._shard_id = shard_id
         self._progress = progress
 
+    def wake(self) -> None:
+        """Say that the shard may have more records."""
+        self._tip.may_have_more = True
+        self._news.set()
+
     async def run(self) -> None:
         """Read until the shard has ended and every lane has all of its records, or until cancelled."""
         while not self._tip.ended or any(place is not None for place in self._progress.resume_after):
-            self.news.clear()
+            self._news.clear()
             if not await self._step():
-                await self.news.wait()
+                await self._news.wait()
 
     async def _step(self) -> bool:
         """Read a page if there is room for it; say whether there may be more at once."""
@@ -58,12 +63,13 @@ class ShardReader:
         return self._may_read_on() and await self._read_on()
 
     def _may_read_on(self) -> bool:
-        if self._tip.ended or all(lane.is_full for lane in self.lanes):
+        if self._tip.ended or not self._tip.may_have_more:
             return False
-        return not any(lane.is_full and not lane.is_blocked for lane in self.lanes)
+        return not any(lane.is_full for lane in self.lanes) or any(lane.is_empty for lane in self.lanes)
 
     async def _read_on(self) -> bool:
         progress, tip, asked_at = self._progress, self._tip, self._job.now
+        tip.may_have_more = False  # which may be mended while it reads
         page = await self._read(progress.cursor)
         records = page.records
         if records:
@@ -77,11 +83,12 @@ class ShardReader:
                 self._tell_of_filtered(filtered)
         else:
             tip.seen_at = asked_at
+        tip.may_have_more = tip.may_have_more or bool(records)
         tip.ended = page.ended
         tip.more_at_once = len(records) >= self._page_records and self._may_read_on()
         for lane in self.lanes:
             lane.news.set()
-        return bool(records) and not page.ended
+        return True
 
     async def _catch_up(self, lane: ShardLane, place: int) -> None:
         """Read again, for one lane, what it was left out of."""

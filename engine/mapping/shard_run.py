@@ -36,7 +36,7 @@ class ShardRun:
 
     def wake(self) -> None:
         """Say that there may be more records."""
-        self._reader.news.set()
+        self._reader.wake()
 
     async def stop(self) -> None:
         """Read no more; return once running invocations are finished and stored."""

@@ -311,6 +311,7 @@ class StreamMachine(RuleBasedStateMachine):
 
     async def check_checkpoints(self) -> None:
         found = await self.store.read(lambda connection: checkpoints.load(connection, UUID))
+        await self.clock.idle()  # whoever waits for a commit has heard of it
         self.take_failures()
         for shard_id, checkpoint in (found or {}).items():
             for put in self.model.by_sequence.values():
