@@ -9,7 +9,7 @@ import re
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, StrictBool, StrictInt, field_validator
+from pydantic import BeforeValidator, PlainValidator, StrictBool, StrictInt, field_validator
 
 from engine.mapping.parameters import MappedSource
 from engine.mapping.validation import Place, Surroundings, find_problems
@@ -18,7 +18,12 @@ from engine.settings import Settings
 WORD = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 
-NotSimulated = Any  # refused by name together with everything else that is wrong
+def _whatever(value: object) -> object:
+    return value
+
+
+# Refused by name, by the same rules as everything else that is wrong; there is no right value.
+NotSimulated = Annotated[None, PlainValidator(_whatever)]
 
 
 def _event_pattern(value: object) -> object:
@@ -71,7 +76,7 @@ class DestinationConfigSettings(Settings):
     """Where a stream's records go when they could not be processed."""
 
     on_failure: Annotated[DestinationSettings | None, BeforeValidator(_named)] = None
-    on_success: Annotated[DestinationSettings | None, BeforeValidator(_named)] = None
+    on_success: Annotated[None, PlainValidator(_named)] = None
 
 
 class MappingSettings(Settings):
@@ -128,7 +133,7 @@ def mapping_parameters(
 
     The ARNs and `function` stand for the references of the settings.
     """
-    given = settings.model_dump(exclude_none=True, exclude={"source", "function"})
+    given = settings.model_dump(exclude_none=True, exclude={"source", "function"}, warnings=False)
     params: dict[str, Any] = {"EventSourceArn": event_source_arn, "FunctionName": function, **_renamed(given)}
     if settings.starting_position_timestamp is not None:
         params["StartingPositionTimestamp"] = settings.starting_position_timestamp.timestamp()
