@@ -182,8 +182,8 @@ def redrive_to(target: str) -> dict[str, Any]:
             },
             [
                 (
-                    "queues.jobs.redrive_policy.dead_letter_target_arn: the redrive_allow_policy of queues.dead"
-                    " does not allow queues.jobs"
+                    "queues.jobs.redrive_policy.dead_letter_target_arn: the redrive_allow_policy of"
+                    " queues.dead does not allow queues.jobs"
                 )
             ],
             id="a dead-letter queue for nobody",
@@ -201,8 +201,8 @@ def redrive_to(target: str) -> dict[str, Any]:
             },
             [
                 (
-                    "queues.other.redrive_policy.dead_letter_target_arn: the redrive_allow_policy of queues.dead"
-                    " does not allow queues.other"
+                    "queues.other.redrive_policy.dead_letter_target_arn: the redrive_allow_policy of"
+                    " queues.dead does not allow queues.other"
                 )
             ],
             id="a dead-letter queue for some",
