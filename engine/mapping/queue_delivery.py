@@ -35,8 +35,9 @@ class QueueDelivery:
         feed: Feed,
         stopping: asyncio.Event,
         on_trouble: Callable[[str | None], None],
-        on_function_error: Callable[[], None],
+        on_answer: Callable[[bool], None],
     ) -> None:
+        """`on_answer` hears of each invocation whether it ended in a function error."""
         self._source = source
         self._function = function
         self._invoker = invoker
@@ -44,7 +45,7 @@ class QueueDelivery:
         self._feed = feed
         self._stopping = stopping
         self._on_trouble = on_trouble
-        self._on_function_error = on_function_error
+        self._on_answer = on_answer
 
     async def deliver(self, batches: Sequence[QueueBatch], on_invoked: Callable[[], None]) -> None:
         """Invoke with each batch after the other and settle it; `on_invoked` is called after the last one.
@@ -87,8 +88,8 @@ class QueueDelivery:
         if failed and not attempted.begun and self._stopping.is_set():
             await self.give_back(failed)
             return
-        if attempted.function_failed:
-            self._on_function_error()
+        if attempted.begun:
+            self._on_answer(attempted.function_failed)
         if failed:
             self._tell_of_returned(batch.returns_at, len(failed), attempted.request_id)
         await self._delete(attempted.outcome.succeeded)

@@ -28,6 +28,7 @@ from engine.mapping.queue_scaling import (
     grown,
     lowered,
     next_fall,
+    recovered,
     scaling_limits,
 )
 from engine.mapping.source import QueueMessage, QueueSource
@@ -100,6 +101,7 @@ class QueueMapping:
         self._feed = feed
         self._concurrency = float(options.scaling.start)
         self._no_growth_before: datetime | None = None
+        self._no_recovery_before: datetime | None = None
         self._running = 0
         self._working: set[asyncio.Task[None]] = set()
         self._buffer = QueueBuffer(options.batch_size, options.window)
@@ -127,7 +129,7 @@ class QueueMapping:
             feed=feed,
             stopping=self._stopping,
             on_trouble=self._note_trouble,
-            on_function_error=self._lower_after_error,
+            on_answer=self._learn,
         )
 
     async def run(self) -> None:
@@ -228,14 +230,22 @@ class QueueMapping:
         self._running -= 1
         self._slot_freed.set()
 
-    def _lower_after_error(self) -> None:
-        if not self._options.reports_failures:
-            self._lower_concurrency()
+    def _learn(self, failed: bool) -> None:
+        """Have fewer batches on their way when the function fails, and more again when it does not."""
+        limits = self._options.scaling
+        if failed and not self._options.reports_failures:
+            self._concurrency = lowered(self._concurrency)
+            self._no_growth_before = self._clock.now() + HELD
+        elif not failed and self._concurrency < limits.start and self._may_recover():
+            self._concurrency = recovered(self._concurrency, limits)
+
+    def _may_recover(self) -> bool:
+        return self._no_recovery_before is None or self._clock.now() >= self._no_recovery_before
 
     def _lower_concurrency(self) -> None:
-        """Have fewer batches on their way for a while: invocations fail, or are throttled."""
+        """Have fewer batches on their way for a while: the function could not be run."""
         self._concurrency = lowered(self._concurrency)
-        self._no_growth_before = self._clock.now() + HELD
+        self._no_growth_before = self._no_recovery_before = self._clock.now() + HELD
 
     def _note_trouble(self, text: str | None) -> None:
         """Tell of what is wrong, once until an invocation has gone well, which None says."""

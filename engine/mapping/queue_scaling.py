@@ -1,8 +1,8 @@
 """How many batches of a queue are processed at once.
 
-It begins with five, grows while all are busy, shrinks when invocations fail or are throttled, and falls back
-when the queue is quiet. Source: Lambda developer guide, "Configuring scaling behavior for SQS event source
-mappings"; how fast it shrinks is not published.
+It begins with five, grows while all are busy, shrinks when invocations fail or are throttled, recovers when
+they go well, and falls back when the queue is quiet. Source: Lambda developer guide, "Configuring scaling
+behavior for SQS event source mappings"; how fast it shrinks is not published.
 """
 
 from collections.abc import Mapping
@@ -21,7 +21,8 @@ PROVISIONED_GROWTH_PER_MINUTE = 1_000
 
 QUIET = timedelta(minutes=1)  # then back to where it began
 VERY_QUIET = timedelta(minutes=5)  # then to the least
-HELD = timedelta(minutes=1)  # no growth for so long after a failure
+HELD = timedelta(minutes=1)  # no growth for so long after a failure, no recovery after throttling
+RECOVERY = 0.2  # by a success, of what failures have taken away
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,11 @@ def grown(concurrency: float, busy: timedelta, limits: ScalingLimits) -> float:
 def lowered(concurrency: float) -> float:
     """Return the concurrency after an invocation that failed or was throttled: one less, one at least."""
     return max(1.0, concurrency - 1)
+
+
+def recovered(concurrency: float, limits: ScalingLimits) -> float:
+    """Return the concurrency after an invocation that went well: failures took some, a little comes back."""
+    return max(concurrency, min(concurrency + RECOVERY, limits.start))
 
 
 def after_quiet(concurrency: float, quiet: timedelta, limits: ScalingLimits) -> float:

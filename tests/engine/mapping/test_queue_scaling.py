@@ -12,6 +12,7 @@ from engine.mapping.queue_scaling import (
     grown,
     lowered,
     next_fall,
+    recovered,
     scaling_limits,
 )
 
@@ -62,6 +63,11 @@ def test_limits_follow_from_the_parameters(
 )
 def test_concurrency_grows_while_all_are_busy(concurrency: float, seconds: float, expected: float) -> None:
     assert grown(concurrency, timedelta(seconds=seconds), LIMITS) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(("concurrency", "expected"), [(2, 2.2), (4.9, 5), (7, 7)])
+def test_success_gives_back_what_failures_took(concurrency: float, expected: float) -> None:
+    assert recovered(concurrency, LIMITS) == pytest.approx(expected)
 
 
 def test_a_failure_takes_one_away_and_leaves_one() -> None:
