@@ -142,7 +142,7 @@ class Simulator:
             self.ready.set()
             self.feed.publish(SimulatorReady(self.clock.now(), self.listener.url))
             serving = group.create_task(self.serve(), name="endpoint")
-            tidying = group.create_task(self.functions.remove_leftovers(), name="leftovers")
+            tidying = group.create_task(self._remove_leftovers(), name="leftovers")
             await stop.wait()
             tidying.cancel()
             await self._wind_down(events, tasks)
@@ -213,6 +213,14 @@ class Simulator:
 
     def _notice(self, level: Literal["info", "error"], path: Path, text: str) -> None:
         self.feed.publish(Notice(self.clock.now(), level, path.name, text))
+
+    async def _remove_leftovers(self) -> None:
+        """Remove what earlier simulators have left in the state folder, in a thread."""
+        leftovers = await asyncio.to_thread(import_module, "engine.functions.leftovers")
+        packages = [definition.package for definition in self.configuration.functions.values()]
+        await asyncio.to_thread(
+            leftovers.remove_leftovers, self.configuration.state, packages, self.clock.real_now()
+        )
 
     async def serve(self) -> None:
         """Load what the first event will need, then answer on the endpoint until cancelled."""

@@ -13,8 +13,14 @@ LOGS_KEPT = timedelta(days=14)
 _UNPACKED = re.compile(r"[0-9a-f]{32}|\.unpacking-.*")
 
 
+def remove_leftovers(state: Path, packages: Iterable[Package], now: datetime) -> None:
+    """Remove from the state folder what none of these packages needs, and old logs. Takes a while."""
+    remove_unused_code(state / "code", packages)
+    remove_old_logs(state / "logs", now)
+
+
 def remove_unused_code(unpacked: Path, packages: Iterable[Package]) -> None:
-    """Remove unpacked .zip files that are the content of none of these packages. Takes a while."""
+    """Remove unpacked .zip files that are the content of none of these packages."""
     try:
         # Listed first: what is unpacked from now on is not in the list.
         found = [path for path in unpacked.iterdir() if _UNPACKED.fullmatch(path.name)]

@@ -45,6 +45,9 @@ MAX_ENVIRONMENTS = 10
 # each other, and meanwhile environments that are warm may have become free.
 STARTS_AT_ONCE = os.cpu_count() or 1
 LONGEST_START_SECONDS = 0.25
+# A function that has an environment for every processor gets another one when an invocation has waited this
+# long for one of them: less than a start takes, and enough for a dozen short invocations to be through.
+PATIENCE_SECONDS = 0.02
 
 STOPPING = "the simulator is stopping"
 RESERVED_LIMIT_REACHED = "ReservedFunctionConcurrentInvocationLimitExceeded"
@@ -52,10 +55,15 @@ RESERVED_LIMIT_REACHED = "ReservedFunctionConcurrentInvocationLimitExceeded"
 
 @dataclass(slots=True)
 class _Function:
-    """One function's environments; `idle` has the most recently used one last."""
+    """One function's environments; `idle` has the most recently used one last.
+
+    `started_at`, on the stopwatch, is when the last one had been started.
+    """
 
     definition: FunctionDefinition
     idle: "list[Environment]" = field(default_factory=list)
+    environments: int = 0
+    started_at: float = 0.0
     running: int = 0
     watch: CodeWatch | None = None
     to_be_watched: bool = True
@@ -65,12 +73,20 @@ class _Function:
 class _Waiter:
     """An invocation that waits its turn. It gets an environment, or None: it may make one.
 
-    `needs_room` is False for one whose caller waits for it.
+    `needs_room` is False for one whose caller waits for it; `since` is on the stopwatch.
     """
 
     function: _Function
     needs_room: bool
     turn: "asyncio.Future[Environment | None]"
+    since: float
+
+    @property
+    def patient_until(self) -> float:
+        """Until when it is better off with an environment that is at work now."""
+        if self.function.environments < STARTS_AT_ONCE:
+            return 0.0
+        return max(self.since, self.function.started_at) + PATIENCE_SECONDS
 
 
 class Functions:
@@ -122,6 +138,7 @@ class Functions:
         self._lineages: dict[str, tuple[str, ...]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._look_after_timer: Timer | None = None
+        self._patience_timer: Timer | None = None
         self._idle_timer: asyncio.TimerHandle | None = None
         self._room = max_environments  # below 0 while callers wait for functions that they have called
         self._starting = 0
@@ -135,7 +152,7 @@ class Functions:
 
     async def __aexit__(self, *_: object) -> None:
         self._closed = True
-        for timer in (self._idle_timer, self._look_after_timer):
+        for timer in (self._idle_timer, self._look_after_timer, self._patience_timer):
             if timer is not None:
                 timer.cancel()
         for state in self._functions.values():
@@ -200,23 +217,11 @@ class Functions:
     def figures(self, function: str) -> dict[str, int]:
         """Return how many environments a function has, and how many invocations are running."""
         state = self._functions[function]
-        alive = sum(environment.function is state.definition for environment in self._alive)
-        return {"environments": alive, "running": state.running}
+        return {"environments": state.environments, "running": state.running}
 
     def lineage_of(self, root: str) -> tuple[str, ...] | None:
         """Return the functions that led to a running invocation, itself last; None for another trace id."""
         return self._lineages.get(root)
-
-    async def remove_leftovers(self) -> None:
-        """Remove unpacked code that no function uses, and old logs, from the state folder."""
-        from engine.functions.leftovers import remove_old_logs, remove_unused_code
-
-        around = self._around
-        packages = [state.definition.package for state in self._functions.values()]
-        with self._clock.outside():
-            await asyncio.to_thread(remove_unused_code, around.unpacked, packages)
-            if around.logs is not None:
-                await asyncio.to_thread(remove_old_logs, around.logs, self._clock.real_now())
 
     def writers_of(self, path: str) -> tuple[str, ...]:
         """Return the functions that led to a file of a reported folder, its writer last; empty for others."""
@@ -239,13 +244,10 @@ class Functions:
         """Return an environment once there may be one; an idle one of another function makes room."""
         if self._room <= 0 and self._idle_since:
             self._stop_later(next(iter(self._idle_since)), "room for another function")
-        needs_room = not invocation.caller_waits
-        if self._starting < STARTS_AT_ONCE and (self._room > 0 or not needs_room):
-            self._room -= 1
-            self._starting += 1
-            return self._new_environment(state)
-        waiter = _Waiter(state, needs_room, asyncio.get_running_loop().create_future())
+        turn: asyncio.Future[Environment | None] = asyncio.get_running_loop().create_future()
+        waiter = _Waiter(state, not invocation.caller_waits, turn, self._clock.stopwatch())
         self._waiting.append(waiter)
+        self._let_start()
         try:
             environment = await waiter.turn
         except asyncio.CancelledError:
@@ -263,7 +265,8 @@ class Functions:
         # Loaded with the first environment: a simulator is ready before anything runs.
         from engine.functions.environment import Environment
 
-        environment = Environment(state.definition, self._around, self._start_slot())
+        environment = Environment(state.definition, self._around, self._start_slot(state))
+        state.environments += 1
         if self._watcher is not None and state.to_be_watched:
             asyncio.get_running_loop().call_later(WATCH_DELAY_SECONDS, self._watch_code, state)
         self._alive[environment] = asyncio.get_running_loop().time()
@@ -304,7 +307,7 @@ class Functions:
             place = f"functions.{definition.name}"
             self._around.feed.publish(Notice(self._clock.now(), "warning", place, text))
 
-    def _start_slot(self) -> Callable[[], None]:
+    def _start_slot(self, state: _Function) -> Callable[[], None]:
         """Return what frees the slot that a start has taken; a long start frees it by itself.
 
         Who takes long waits for something else than a processor, and must not hold up others.
@@ -315,6 +318,7 @@ class Functions:
             nonlocal is_free
             if not is_free:
                 is_free = True
+                state.started_at = self._clock.stopwatch()
                 timer.cancel()
                 self._one_has_started()
 
@@ -327,21 +331,35 @@ class Functions:
         self._let_start()
 
     def _let_start(self) -> None:
-        """Let those who have waited longest make environments, as far as there is room."""
+        """Let those who have waited longest make environments, as far as there is room and sense in it."""
+        now = self._clock.stopwatch()
         while self._starting < STARTS_AT_ONCE:
-            ready = (waiter for waiter in self._waiting if self._room > 0 or not waiter.needs_room)
+            ready = (
+                waiter
+                for waiter in self._waiting
+                if (self._room > 0 or not waiter.needs_room) and waiter.patient_until <= now
+            )
             if (waiter := next(ready, None)) is None:
-                return
+                break
             self._waiting.remove(waiter)
             self._room -= 1
             self._starting += 1
             waiter.turn.set_result(None)
+        if self._waiting and self._patience_timer is None:
+            soonest = min(waiter.patient_until for waiter in self._waiting)
+            if soonest > now:
+                self._patience_timer = self._clock.after_real(soonest - now, self._lose_patience)
+
+    def _lose_patience(self) -> None:
+        self._patience_timer = None
+        self._let_start()
 
     def _stop_later(self, environment: "Environment", reason: str) -> None:
         """Take an environment out of use now, and end it in a task of its own; then there is room again."""
         if self._idle_since.pop(environment, None) is not None:
             self._functions[environment.function.name].idle.remove(environment)
-        self._alive.pop(environment, None)
+        if self._alive.pop(environment, None) is not None:
+            self._functions[environment.function.name].environments -= 1
         task = asyncio.get_running_loop().create_task(self._stop(environment, reason))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

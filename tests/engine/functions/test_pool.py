@@ -201,6 +201,23 @@ async def test_who_waits_for_a_start_takes_a_warm_environment_that_is_free_soone
     assert sum(isinstance(fact, EnvironmentStarted) for fact in facts) < 10
 
 
+@pytest.mark.parametrize(
+    ("seconds", "patience", "environments"),
+    [
+        pytest.param(0.0, 5.0, 2, id="short invocations take turns"),
+        pytest.param(1.5, 0.02, 6, id="long ones have an environment each"),
+    ],
+)
+async def test_there_are_more_environments_than_processors_only_when_that_saves_time(
+    start: Start, monkeypatch: pytest.MonkeyPatch, seconds: float, patience: float, environments: int
+) -> None:
+    monkeypatch.setattr(pool, "STARTS_AT_ONCE", 2)
+    monkeypatch.setattr(pool, "PATIENCE_SECONDS", patience)
+    functions = await start(max_environments=8)
+    await asyncio.gather(*(invoke(functions, slowly(seconds)) for _ in range(6)))
+    assert functions.figures("fn")["environments"] == environments
+
+
 async def test_an_idle_environment_of_another_function_makes_room(start: Start, facts: list[Fact]) -> None:
     functions = await start(COUNTING, COUNTING, max_environments=1)
     await invoke(functions)
@@ -209,9 +226,9 @@ async def test_an_idle_environment_of_another_function_makes_room(start: Start, 
     await asyncio.gather(*(invoke(functions, slowly(0.01), name=name) for name in ("fn", "other") * 3))
 
 
-@pytest.mark.parametrize("starts", [1, 8])
+@pytest.mark.parametrize(("starts", "environments"), [(1, 2), (8, 3)])
 async def test_who_is_waited_for_by_a_caller_needs_no_room(
-    start: Start, feed: Feed, monkeypatch: pytest.MonkeyPatch, starts: int
+    start: Start, feed: Feed, monkeypatch: pytest.MonkeyPatch, starts: int, environments: int
 ) -> None:
     monkeypatch.setattr(pool, "STARTS_AT_ONCE", starts)
     functions = await start(COUNTING, COUNTING, max_environments=1)
@@ -236,7 +253,7 @@ async def test_who_is_waited_for_by_a_caller_needs_no_room(
     feed.tap(call)
     caller = await invoke(functions, slowly(1.0))
     assert [call.done() for call in calls] == [True, True, False, False]
-    assert most == 3
+    assert most == environments
     assert {(await call).environment for call in calls[2:]} == {caller.environment}
     await asyncio.sleep(1)
     assert functions.figures("fn")["environments"] + functions.figures("other")["environments"] == 1
