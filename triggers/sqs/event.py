@@ -7,21 +7,41 @@ test_message_body_and_attributes_passed_correctly.
 import base64
 from typing import Any
 
-from triggers.sqs.message import Message, MessageAttribute, system_attributes
+import orjson
+
+from triggers.sqs.message import (
+    MessageAttribute,
+    attributes_from_json,
+    md5_of_attributes,
+    md5_of_body,
+    shown_attributes,
+)
+from triggers.sqs.message_table import MessageRow, shown_sequence_number
 
 
-def build_record(message: Message, arn: str, region: str) -> dict[str, Any]:
+def build_record(row: MessageRow, receipt_handle: str, arn: str, region: str) -> dict[str, Any]:
     """Return the `Records[]` element of a received message; without attributes it has no MD5 of them."""
+    number = row.sequence_number
+    attributes = {} if row.attributes == "{}" else attributes_from_json(orjson.loads(row.attributes))
     record: dict[str, Any] = {
-        "messageId": message.message_id,
-        "receiptHandle": message.receipt_handle,
-        "body": message.body,
-        "attributes": system_attributes(message),
-        "messageAttributes": {name: _attribute(value) for name, value in message.attributes.items()},
+        "messageId": row.message_id,
+        "receiptHandle": receipt_handle,
+        "body": row.body,
+        "attributes": shown_attributes(
+            row.receive_count,
+            row.sent_at,
+            row.first_received_at,
+            stored={} if row.system_attributes == "{}" else orjson.loads(row.system_attributes),
+            sequence_number=None if number is None else shown_sequence_number(number),
+            group_id=row.group_id,
+            deduplication_id=row.deduplication_id,
+            dead_letter_source=row.dead_letter_source,
+        ),
+        "messageAttributes": {name: _attribute(value) for name, value in attributes.items()},
     }
-    if message.attributes:
-        record["md5OfMessageAttributes"] = message.md5_of_attributes
-    record["md5OfBody"] = message.md5_of_body
+    if attributes:
+        record["md5OfMessageAttributes"] = md5_of_attributes(attributes)
+    record["md5OfBody"] = md5_of_body(row.body)
     record["eventSource"] = "aws:sqs"
     record["eventSourceARN"] = arn
     record["awsRegion"] = region

@@ -107,23 +107,46 @@ def md5_of_attributes(attributes: Mapping[str, MessageAttribute]) -> str | None:
 
 def system_attributes(message: Message) -> dict[str, str]:
     """Return what SQS says of a received message, all as text, in the recorded order of keys."""
-    sent = str(to_millis(message.sent_at))
-    first = sent if message.first_received_at is None else str(to_millis(message.first_received_at))
+    first = message.sent_at if message.first_received_at is None else message.first_received_at
+    return shown_attributes(
+        message.receive_count,
+        to_millis(message.sent_at),
+        to_millis(first),
+        stored=message.system_attributes,
+        sequence_number=message.sequence_number,
+        group_id=message.group_id,
+        deduplication_id=message.deduplication_id,
+        dead_letter_source=message.dead_letter_source,
+    )
+
+
+def shown_attributes(
+    receive_count: int,
+    sent_at: int,
+    first_received_at: int,
+    *,
+    stored: Mapping[str, str],
+    sequence_number: str | None,
+    group_id: str | None,
+    deduplication_id: str | None,
+    dead_letter_source: str | None,
+) -> dict[str, str]:
+    """As `system_attributes`, from the message's parts; times are milliseconds from 1970."""
     found = {
-        "ApproximateReceiveCount": str(message.receive_count),
-        "SentTimestamp": sent,
+        "ApproximateReceiveCount": str(receive_count),
+        "SentTimestamp": str(sent_at),
         "SenderId": SENDER_ID,
-        "ApproximateFirstReceiveTimestamp": first,
-        **message.system_attributes,
+        "ApproximateFirstReceiveTimestamp": str(first_received_at),
+        **stored,
     }
-    if message.sequence_number is not None:
-        found["SequenceNumber"] = message.sequence_number
-    if message.group_id is not None:
-        found["MessageGroupId"] = message.group_id
-    if message.deduplication_id is not None:
-        found["MessageDeduplicationId"] = message.deduplication_id
-    if message.dead_letter_source is not None:
-        found["DeadLetterQueueSourceArn"] = message.dead_letter_source
+    if sequence_number is not None:
+        found["SequenceNumber"] = sequence_number
+    if group_id is not None:
+        found["MessageGroupId"] = group_id
+    if deduplication_id is not None:
+        found["MessageDeduplicationId"] = deduplication_id
+    if dead_letter_source is not None:
+        found["DeadLetterQueueSourceArn"] = dead_letter_source
     return found
 
 

@@ -24,12 +24,13 @@ from triggers.sqs.event import build_record
 from triggers.sqs.message import Message, MessageAttribute, OutgoingMessage, SentMessage
 from triggers.sqs.message_table import (
     Counts,
+    MessageRow,
     counts,
     oldest_kept,
     oldest_messages,
     to_received_message,
 )
-from triggers.sqs.receipt_handle import Receipt, from_handle
+from triggers.sqs.receipt_handle import Receipt, from_handle, to_handle
 from triggers.sqs.receive import Received, Receiving, receive
 from triggers.sqs.redrive import MOVED_AT_ONCE, MoveTask, check_destination, move_some
 from triggers.sqs.removal import begin_purge, drop_expired, purge_some
@@ -63,7 +64,7 @@ class Queue:
         self._feed = feed
         self._queues = {} if queues is None else queues
         self._arrivals = Arrivals(clock)
-        self._swept_at = clock.now()
+        self.created_at = self.changed_at = self._swept_at = clock.now()
         self._in_flight_at_most = IN_FLIGHT_MOST  # not known yet, which makes the first receive count
 
     @property
@@ -118,16 +119,17 @@ class Queue:
         loses nothing: what was hidden already is visible again.
         """
         until = None if wait is None else self._clock.now() + wait
-        messages = await self._receive(self._receiving(limit, visibility_timeout, leased=True), until)
-        return [
-            QueueMessage(
-                message.message_id,
-                message.receipt_handle or "",
-                message.group_id if self.is_fifo else None,
-                build_record(message, self.arn, self._region),
-            )
-            for message in messages
-        ]
+        received = await self._receive(self._receiving(limit, visibility_timeout, leased=True), until)
+        return [self._queue_message(row, received.received_at) for row in received.rows]
+
+    def _queue_message(self, row: MessageRow, received_at: int) -> QueueMessage:
+        handle = to_handle(Receipt(row.sequence, row.receive_count, received_at, row.message_id))
+        return QueueMessage(
+            row.message_id,
+            handle,
+            row.group_id if self.is_fifo else None,
+            build_record(row, handle, self.arn, self._region),
+        )
 
     async def receive_messages(
         self, limit: int, *, visibility_timeout: timedelta | None = None, wait: timedelta | None = None
@@ -135,7 +137,8 @@ class Queue:
         """As `receive`, for a client of the API: waits no longer than the queue's wait time by default."""
         wait = self.attributes.receive_message_wait_time if wait is None else wait
         wanted = self._receiving(limit, visibility_timeout, leased=False)
-        return await self._receive(wanted, self._clock.now() + wait)
+        received = await self._receive(wanted, self._clock.now() + wait)
+        return [to_received_message(row, received.received_at) for row in received.rows]
 
     async def delete(self, receipt_handles: Sequence[str]) -> None:
         """Delete messages for good. Handles that mean nothing any more are passed over."""
@@ -192,6 +195,12 @@ class Queue:
         """Return how many messages are visible, in flight and delayed."""
         return await self._store.read(partial(counts, queue=self.attributes, now=self._clock.now()))
 
+    def change_attributes(self, attributes: QueueAttributes) -> None:
+        """Go on with other attributes, until the simulator ends: the configuration is what lasts."""
+        self.attributes = attributes
+        self.changed_at = self._clock.now()
+        self.wake()
+
     async def purge(self) -> None:
         """Delete every message that was sent before.
 
@@ -235,18 +244,17 @@ class Queue:
         timeout = self.visibility_timeout if visibility_timeout is None else visibility_timeout
         return Receiving(limit, timeout, leased)
 
-    async def _receive(self, wanted: Receiving, until: datetime | None) -> list[Message]:
+    async def _receive(self, wanted: Receiving, until: datetime | None) -> Received:
+        """Return what was received as soon as there is something, or nothing at `until`."""
         while True:
             seen = self._arrivals.count
             room = await self._room()
             if not room and not wanted.leased and not self.is_fifo:
                 raise OverLimit(IN_FLIGHT_MOST)
             received = await self._claim(replace(wanted, limit=min(wanted.limit, room)))
-            if received.rows:
-                return [to_received_message(row, received.received_at) for row in received.rows]
             now = self._clock.now()
-            if until is not None and now >= until:
-                return []
+            if received.rows or (until is not None and now >= until):
+                return received
             moments = [moment for moment in (received.next_at, until) if moment is not None]
             await self._arrivals.wait(seen, min(moments, default=None))
 
@@ -325,9 +333,7 @@ def configured_queues(
     queues: dict[str, Queue] = {}
     for name, each in settings.items():
         attributes = QueueAttributes.configured(name, each, account)
-        queues[name] = Queue(
-            name, account, store, clock, attributes=attributes, feed=feed, queues=queues
-        )
+        queues[name] = Queue(name, account, store, clock, attributes=attributes, feed=feed, queues=queues)
     return queues
 
 

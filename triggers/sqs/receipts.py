@@ -66,18 +66,20 @@ def change_visibility(
     timeout: timedelta,
     now: datetime,
 ) -> ChangeOutcome:
-    """Hide a message for `timeout` from now, zero shows it; in a FIFO queue only while it is still hidden."""
+    """Hide a message for `timeout` from now, zero shows it; in a FIFO queue only while it is still hidden.
+
+    What was asked for holds after a restart, too, even if it is a mapping that has the message in hand.
+    """
     millis = to_millis(now)
     until = millis + timeout // MILLISECOND
     if until - receipt.received_at > LONGEST_HOLD // MILLISECOND:
         return "too_long"
     still_held = " AND receive_count = ? AND visible_at > ?" if queue.is_fifo else ""
     changed = connection.execute(
-        "UPDATE sqs_messages SET visible_at = ?, leased = leased AND ?"  # noqa: S608 - text of ours
+        "UPDATE sqs_messages SET visible_at = ?, leased = 0"  # noqa: S608 - text of ours
         f" WHERE sequence = ? AND message_id = ? AND queue = ?{still_held} RETURNING group_id",
         (
             until,
-            bool(timeout),
             receipt.sequence,
             receipt.message_id,
             queue.name,

@@ -165,7 +165,7 @@ class QueueLife(RuleBasedStateMachine):
             assert message is not None
             assert heeded
             message.visible_at = self.model.now + seconds * 1000
-            message.leased = message.leased and seconds > 0
+            message.leased = False
 
     @rule()
     def move_back(self) -> None:
