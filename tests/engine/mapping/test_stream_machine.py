@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from zlib import crc32
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -24,7 +25,7 @@ from engine.clock import VirtualTimeLoop, running_clock
 from engine.errors import StoreFull
 from engine.feed import Feed
 from engine.functions.invocation import Invocation, Throttled
-from engine.mapping import checkpoints
+from engine.mapping import checkpoints, shard_reader
 from engine.mapping.failure_record import FailureRecord
 from engine.store.database import Operation, Store
 from tests.fakes.scripted_functions import Answer, ScriptedFunctions, raised, returned
@@ -63,11 +64,12 @@ class Put:
     shard_id: str
     position: int
     is_over: bool = False
+    over_in: int = -1  # the number of the run in which it was processed
 
 
 @dataclass
 class Model:
-    """What must be true of every invocation."""
+    """What must be true of every invocation. Runs are counted: each restart of the mapping begins one."""
 
     by_sequence: dict[str, Put] = field(default_factory=dict)
     by_key: dict[str, list[Put]] = field(default_factory=dict)
@@ -77,9 +79,11 @@ class Model:
         self.by_sequence[sequence_number] = put
         self.by_key.setdefault(put.key, []).append(put)
 
-    def check_order(self, batch: list[Put]) -> None:
+    def check_order(self, batch: list[Put], run: int) -> None:
         earlier_here: set[int] = set()
         for put in batch:
+            if put.over_in == run:
+                self.problems.append(f"{put.number} was delivered again")
             if not put.wanted:
                 self.problems.append(f"{put.number} was delivered although it is filtered")
             for before in self.by_key[put.key]:
@@ -114,6 +118,8 @@ class StreamMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.runner = asyncio.Runner(loop_factory=VirtualTimeLoop)
+        self.patch = pytest.MonkeyPatch()
+        self.patch.setattr(shard_reader, "PAGE_RECORDS", 3)  # so that lanes are full now and then
         self.model = Model()
         self.options: dict[str, Any] = {"maximum_retry_attempts": 1}
         self.seen: Counter[tuple[int, ...]] = Counter()
@@ -169,12 +175,12 @@ class StreamMachine(RuleBasedStateMachine):
         records = json.loads(invocation.payload)["Records"]
         sequence_numbers = [record["kinesis"]["sequenceNumber"] for record in records]
         batch = [self.model.by_sequence[number] for number in sequence_numbers]
-        self.model.check_order(batch)
+        self.model.check_order(batch, len(self.destinations))
         self.check_limits(batch)
         bad = [index for index, put in enumerate(batch) if self.fails(put)]
         reports = "ReportBatchItemFailures" in self.options.get("function_response_types", ())
         for put in batch[: (bad[0] if reports else 0) if bad else len(batch)]:
-            put.is_over = True
+            put.is_over, put.over_in = True, len(self.destinations)
         if not bad:
             return returned(None)
         if reports:
@@ -326,6 +332,9 @@ class StreamMachine(RuleBasedStateMachine):
             self.take_failures()
             await self.stop(1)
             await self.check_checkpoints()
+
+        async def close() -> None:
+            await self.stop(2)
             await self.resources.aclose()
 
         try:
@@ -334,6 +343,8 @@ class StreamMachine(RuleBasedStateMachine):
             left = [put for put in self.model.by_sequence.values() if put.wanted and not put.is_over]
             assert left == []
         finally:
+            self.do(close)
+            self.patch.undo()
             self.runner.close()
 
 

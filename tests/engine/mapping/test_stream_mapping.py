@@ -726,6 +726,24 @@ async def test_a_destination_that_cannot_keep_a_record_is_asked_again(
     assert len(functions.attempts) == 1
 
 
+async def test_the_checkpoint_passes_nothing_that_its_destination_could_not_store(
+    stream: ScriptedStream, functions: ScriptedFunctions, store: Store, clock: Clock
+) -> None:
+    failures = Failures()
+    failures.refusal = HeadraceError("the queue is gone")
+    functions.script = failing("a")
+    stream.put("a")
+    async with running(
+        stream_mapping(stream, functions, store, clock, on_failure=failures, maximum_retry_attempts=0)
+    ):
+        await asyncio.sleep(10)
+        assert await stored(store) == {ONLY_SHARD: Checkpoint((0,))}
+        failures.refusal = None
+        await asyncio.sleep(30)
+    assert failures.labels() == [["a"]]
+    assert await stored(store) == {ONLY_SHARD: Checkpoint((1,))}
+
+
 async def test_a_destination_that_refuses_a_record_does_not_block_the_shard(
     stream: ScriptedStream,
     functions: ScriptedFunctions,
