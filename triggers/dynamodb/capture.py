@@ -137,6 +137,7 @@ def _install(connection: sqlite3.Connection, plan: Plan) -> Capture:
     if installed is not None:
         fill_in(connection, names, schema, shape, added)
     _run(connection, capture_sql.drop_triggers(names))
+    _run(connection, capture_sql.create_nulls(names, shape))
     _run(connection, capture_sql.create_triggers(names, schema, shape))
     connection.execute(f"DELETE FROM {names.replaced}")  # noqa: S608 - quoted
     connection.execute(
@@ -240,8 +241,7 @@ def _installed(connection: sqlite3.Connection, names: Names) -> _Installed:
 
 
 def _exists(connection: sqlite3.Connection, names: Names) -> bool:
-    tables = (names.log, names.replaced, names.shapes, names.stream)
-    return len(_found(connection, "table", tables)) == len(tables)
+    return len(_found(connection, "table", names.tables)) == len(names.tables)
 
 
 def _triggers_on(connection: sqlite3.Connection, names: Names) -> list[str]:

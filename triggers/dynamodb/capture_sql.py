@@ -6,11 +6,11 @@
 A REPLACE deletes rows without firing delete triggers unless the writer has recursive_triggers on. So a row
 that is in the way is copied first. After the change, whichever of the copies is gone was replaced: the one
 with the new row's key makes it a MODIFY, any other is a REMOVE. What delete triggers logged of them meanwhile
-is taken back. INSERT OR IGNORE and UPSERT leave copies that mean nothing; the next BEFORE trigger drops them.
+is taken back. Copies stay until the next BEFORE trigger; those of an INSERT OR IGNORE never mean anything.
 
-Columns are read as `(SELECT NEW."c")`, inside a FROM that offers a `c` of NULL under the name NEW. While the
-table has the column, that is what is found; when it is dropped, the name means the NULL outside. Otherwise
-ALTER TABLE DROP COLUMN would fail as long as a trigger names the column.
+Columns are read as `(SELECT NEW."c")`, inside a FROM where a table `nulls` with such a column goes by the
+name NEW. While the user's table has the column, that is what is found; when it is dropped, the name means the
+NULL outside. Otherwise ALTER TABLE DROP COLUMN would fail as long as a trigger names the column.
 
 Conflict clauses (OR IGNORE) are of no use in here: the writer's own would override them.
 Source: SQLite documentation, "CREATE TRIGGER", "ON CONFLICT", "ALTER TABLE".
@@ -26,6 +26,16 @@ from triggers.dynamodb.table_schema import TableSchema, Unique, quoted
 
 MARK, INSERT, MODIFY, REMOVE = 0, 1, 2, 3
 
+TRIGGERS = (
+    "before_insert",
+    "before_update",
+    "after_insert",
+    "after_replace",
+    "after_update",
+    "after_update_of_key",
+    "after_delete",
+)
+
 # Milliseconds from 1970, by the writer's clock.
 NOW = "CAST((julianday('now') - 2440587.5) * 86400000.0 AS INTEGER)"
 
@@ -36,9 +46,15 @@ class Names:
 
     log: str
     replaced: str
+    nulls: str
     shapes: str
     stream: str
     triggers: tuple[str, ...]
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """The names of all tables."""
+        return self.log, self.replaced, self.nulls, self.shapes, self.stream
 
 
 def names_for(resource: str) -> Names:
@@ -50,12 +66,10 @@ def names_for(resource: str) -> Names:
     return Names(
         log=name("log"),
         replaced=name("replaced"),
+        nulls=name("nulls"),
         shapes=name("shapes"),
         stream=name("stream"),
-        triggers=tuple(
-            name(what)
-            for what in ("before_insert", "before_update", "after_insert", "after_update", "after_delete")
-        ),
+        triggers=tuple(map(name, TRIGGERS)),
     )
 
 
@@ -89,14 +103,16 @@ def create_triggers(names: Names, schema: TableSchema, shape: Shape) -> tuple[st
         ("BEFORE INSERT", writer.before_insert()),
         ("BEFORE UPDATE", writer.before_update()),
         ("AFTER INSERT", writer.after_insert()),
+        ("AFTER INSERT", writer.after_replace()),
         ("AFTER UPDATE", writer.after_update()),
+        ("AFTER UPDATE", writer.after_update_of_key()),
         ("AFTER DELETE", writer.after_delete()),
     )
     return tuple(
-        f"CREATE TRIGGER {trigger} {event} ON {quoted(schema.table)} BEGIN\n  "
-        + ";\n  ".join(statements)
+        f"CREATE TRIGGER {trigger} {event} ON {quoted(schema.table)} {body.condition} BEGIN\n  "
+        + ";\n  ".join(body.statements)
         + ";\nEND"
-        for trigger, (event, statements) in zip(names.triggers, bodies, strict=True)
+        for trigger, (event, body) in zip(names.triggers, bodies, strict=True)
     )
 
 
@@ -105,11 +121,19 @@ def drop_triggers(names: Names) -> tuple[str, ...]:
     return tuple(f"DROP TRIGGER IF EXISTS {trigger}" for trigger in names.triggers)
 
 
+def create_nulls(names: Names, shape: Shape) -> tuple[str, ...]:
+    """Return the statements that make what columns mean when they are dropped."""
+    columns = ", ".join(quoted(column.name) for column in shape.columns)
+    return (
+        f"DROP TABLE IF EXISTS {names.nulls}",
+        f"CREATE TABLE {names.nulls} ({columns})",
+        f"INSERT INTO {names.nulls} DEFAULT VALUES",
+    )
+
+
 def drop_tables(names: Names) -> tuple[str, ...]:
     """Return the statements that remove the tables of a capture."""
-    return tuple(
-        f"DROP TABLE IF EXISTS {table}" for table in (names.log, names.replaced, names.shapes, names.stream)
-    )
+    return tuple(f"DROP TABLE IF EXISTS {table}" for table in names.tables)
 
 
 def log_existing_rows(names: Names, schema: TableSchema, shape: Shape) -> str:
@@ -123,11 +147,19 @@ def log_existing_rows(names: Names, schema: TableSchema, shape: Shape) -> str:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Body:
+    """When a trigger fires, as a WHEN clause, and what it does."""
+
+    condition: str
+    statements: tuple[str, ...]
+
+
 class _Writer:
-    """Writes the statements of the triggers of one table."""
+    """Writes the triggers of one table."""
 
     def __init__(self, names: Names, schema: TableSchema, shape: Shape) -> None:
-        self._log, self._replaced = names.log, names.replaced
+        self._log, self._replaced, self._nulls = names.log, names.replaced, names.nulls
         self._table = quoted(schema.table)
         self._schema = schema
         self._columns = shape.columns
@@ -138,42 +170,55 @@ class _Writer:
             f"(SELECT {shape.number} FROM sqlite_master"
             f" WHERE rowid = {schema.master_row} AND sql = '{definition}')"
         )
-        self._nulls = (
-            "(SELECT " + ", ".join(f"NULL AS {quoted(column.name)}" for column in self._columns) + ")"
+        self._old = ", ".join(f"old_{column.slot}" for column in self._columns)
+        self._new = ", ".join(f"new_{column.slot}" for column in self._columns)
+        self._old_values = ", ".join(map(_old, self._columns))
+        self._new_values = ", ".join(map(_new, self._columns))
+        self._copied_values = ", ".join(map(_copied, self._columns))
+        self._is_replacing = f"EXISTS (SELECT 1 FROM {self._replaced})"
+        self._same_key = _all_same((_new(column), _old(column)) for column in self._key)
+        self._has_new_key = _all_same((_new(column), _copied(column)) for column in self._key)
+
+    def before_insert(self) -> _Body:
+        return _Body("", (self._forget(), *(self._copy(unique) for unique in self._schema.unique)))
+
+    def before_update(self) -> _Body:
+        itself = _all_same((f"found.{quoted(column.name)}", _old(column)) for column in self._key)
+        others = f" AND NOT ({itself})"
+        return _Body("", (self._forget(), *(self._copy(unique, others) for unique in self._schema.unique)))
+
+    def after_insert(self) -> _Body:
+        return _Body(f"WHEN NOT {self._is_replacing}", (self._log_new(""),))
+
+    def after_replace(self) -> _Body:
+        return _Body(
+            f"WHEN {self._is_replacing}",
+            (
+                self._take_back(),
+                self._log_replaced(),
+                self._log_new(f" WHERE NOT EXISTS ({self._replaced_by_new()})"),
+                self._log_replacement(),
+            ),
         )
-        self._old_columns = ", ".join(f"old_{column.slot}" for column in self._columns)
-        self._new_columns = ", ".join(f"new_{column.slot}" for column in self._columns)
 
-    def before_insert(self) -> list[str]:
-        return [self._forget(), *(self._copy(unique) for unique in self._schema.unique)]
+    def after_update(self) -> _Body:
+        return _Body(f"WHEN NOT {self._is_replacing} AND {self._same_key}", (self._log_change(""),))
 
-    def before_update(self) -> list[str]:
-        same = self._same("found.{column}", "(SELECT OLD.{column})")
-        return [self._forget(), *(self._copy(unique, f" AND NOT ({same})") for unique in self._schema.unique)]
+    def after_update_of_key(self) -> _Body:
+        return _Body(
+            f"WHEN {self._is_replacing} OR NOT ({self._same_key})",
+            (
+                self._take_back(),
+                self._log_replaced(),
+                self._log_old(f" WHERE NOT ({self._same_key})"),
+                self._log_new(f" WHERE NOT ({self._same_key}) AND NOT EXISTS ({self._replaced_by_new()})"),
+                self._log_change(f" AND {self._same_key}"),
+                self._log_replacement(),
+            ),
+        )
 
-    def after_insert(self) -> list[str]:
-        return [
-            self._take_back(),
-            self._log_replaced(),
-            self._log_new(f"NOT EXISTS ({self._replaced_by_new()})"),
-            self._log_replacement(),
-            self._forget(),
-        ]
-
-    def after_update(self) -> list[str]:
-        same_key = self._same("(SELECT NEW.{column})", "(SELECT OLD.{column})")
-        return [
-            self._take_back(),
-            self._log_replaced(),
-            self._log_old(f"NOT ({same_key})"),
-            self._log_new(f"NOT ({same_key}) AND NOT EXISTS ({self._replaced_by_new()})"),
-            self._log_change(same_key),
-            self._log_replacement(),
-            self._forget(),
-        ]
-
-    def after_delete(self) -> list[str]:
-        return [self._log_old("1")]
+    def after_delete(self) -> _Body:
+        return _Body("", (self._log_old(""),))
 
     def _forget(self) -> str:
         # With a WHERE, an empty table stays an untouched page.
@@ -182,22 +227,22 @@ class _Writer:
     def _copy(self, unique: Unique, condition: str = "") -> str:
         """Copy the row that the coming one would replace because of `unique`."""
         match = " AND ".join(self._match(unique))
+        key = [(quoted(column.name), column.slot) for column in self._key]
         found = ", ".join(
-            f"(SELECT e.{quoted(column.name)} FROM {self._table} AS e WHERE {match}) AS {quoted(column.name)}"
-            for column in self._key
+            f"(SELECT e.{name} FROM {self._table} AS e WHERE {match}) AS {name}" for name, _ in key
         )
-        row = " AND ".join(f"e.{quoted(column.name)} = found.{quoted(column.name)}" for column in self._key)
+        row = " AND ".join(f"e.{name} = found.{name}" for name, _ in key)
+        known = " AND ".join(f"r.old_{slot} IS found.{name}" for name, slot in key)
         values = ", ".join(
             f"(SELECT e.{quoted(column.name)} FROM {self._table} AS e WHERE {row})"
             for column in self._columns
         )
-        known = " AND ".join(f"r.old_{column.slot} IS found.{quoted(column.name)}" for column in self._key)
         return (
-            f"INSERT INTO {self._replaced} (logged, shape, {self._old_columns})"
+            f"INSERT INTO {self._replaced} (logged, shape, {self._old})"
             f" SELECT (SELECT max(position) FROM {self._log}), {self._shape}, {values}"
             f" FROM (SELECT {found} FROM {self._nulls} AS NEW, {self._nulls} AS e) AS found,"
-            f" {self._nulls} AS e, {self._nulls} AS OLD"
-            f" WHERE found.{quoted(self._key[0].name)} IS NOT NULL"
+            f" {self._nulls} AS e"
+            f" WHERE found.{key[0][0]} IS NOT NULL"
             f" AND NOT EXISTS (SELECT 1 FROM {self._replaced} AS r WHERE {known}){condition}"
         )
 
@@ -209,7 +254,8 @@ class _Writer:
             collation = quoted(term.collation)
             if term.column is None:
                 row = ", ".join(
-                    f"(SELECT NEW.{quoted(column.name)}) AS {quoted(column.name)}" for column in self._columns
+                    f"(SELECT NEW.{name}) AS {name}"
+                    for name in (quoted(column.name) for column in self._columns)
                 )
                 value = f"(SELECT {term.expression} FROM (SELECT {row} FROM {self._nulls} AS NEW))"
                 yield f"({term.expression}) COLLATE {collation} = {value}"
@@ -231,72 +277,65 @@ class _Writer:
 
     def _log_replaced(self) -> str:
         """Log the copied rows that are gone, apart from the one whose key the new row has."""
-        columns = ", ".join(f"r.old_{column.slot}" for column in self._columns)
         there = " AND ".join(
             f"e.{name} = r.{old} AND e.{name} IS r.{old} COLLATE BINARY"
             for name, old in ((quoted(column.name), f"old_{column.slot}") for column in self._key)
         )
         return (
-            f"INSERT INTO {self._log} (kind, at, shape, {self._old_columns})"
-            f" SELECT {REMOVE}, {NOW}, r.shape, {columns} FROM {self._replaced} AS r, {self._nulls} AS NEW"
-            f" WHERE NOT ({self._has_new_key()})"
+            f"INSERT INTO {self._log} (kind, at, shape, {self._old})"
+            f" SELECT {REMOVE}, {NOW}, r.shape, {self._copied_values} FROM {self._replaced} AS r"
+            f" WHERE NOT ({self._has_new_key})"
             f" AND NOT EXISTS (SELECT 1 FROM {self._table} AS e WHERE {there}) ORDER BY r.number"
         )
 
     def _log_old(self, condition: str) -> str:
-        values = ", ".join(f"(SELECT OLD.{quoted(column.name)})" for column in self._columns)
         return (
-            f"INSERT INTO {self._log} (kind, at, shape, {self._old_columns})"
-            f" SELECT {REMOVE}, {NOW}, {self._shape}, {values}"
-            f" FROM {self._nulls} AS NEW, {self._nulls} AS OLD WHERE {condition}"
+            f"INSERT INTO {self._log} (kind, at, shape, {self._old})"
+            f" SELECT {REMOVE}, {NOW}, {self._shape}, {self._old_values} FROM {self._nulls} AS OLD{condition}"
         )
 
     def _log_new(self, condition: str) -> str:
-        values = ", ".join(f"(SELECT NEW.{quoted(column.name)})" for column in self._columns)
         return (
-            f"INSERT INTO {self._log} (kind, at, shape, {self._new_columns})"
-            f" SELECT {INSERT}, {NOW}, {self._shape}, {values}"
-            f" FROM {self._nulls} AS NEW, {self._nulls} AS OLD WHERE {condition}"
+            f"INSERT INTO {self._log} (kind, at, shape, {self._new})"
+            f" SELECT {INSERT}, {NOW}, {self._shape}, {self._new_values} FROM {self._nulls} AS NEW{condition}"
         )
 
-    def _log_change(self, same_key: str) -> str:
+    def _log_change(self, condition: str) -> str:
         """Log an item that changed in place, unless it is the same as before."""
-        old = ", ".join(f"(SELECT OLD.{quoted(column.name)})" for column in self._columns)
-        new = ", ".join(f"(SELECT NEW.{quoted(column.name)})" for column in self._columns)
-        same = self._same("(SELECT NEW.{column})", "(SELECT OLD.{column})", self._columns)
+        same = _all_same((_new(column), _old(column)) for column in self._columns)
         return (
-            f"INSERT INTO {self._log} (kind, at, shape, {self._old_columns}, {self._new_columns})"
-            f" SELECT {MODIFY}, {NOW}, shape, {old}, {new}"
-            f" FROM {self._nulls} AS NEW, {self._nulls} AS OLD, (SELECT {self._shape} AS shape)"
-            f" WHERE {same_key} AND (NOT ({same}) OR shape IS NULL)"
+            f"INSERT INTO {self._log} (kind, at, shape, {self._old}, {self._new})"
+            f" SELECT {MODIFY}, {NOW}, {self._shape}, {self._old_values}, {self._new_values}"
+            f" FROM {self._nulls} AS NEW, {self._nulls} AS OLD"
+            f" WHERE (NOT ({same}) OR {self._shape} IS NULL){condition}"
         )
 
     def _log_replacement(self) -> str:
         """Log the new row as a change of the item that it replaced, unless they are the same."""
-        old = ", ".join(f"r.old_{column.slot}" for column in self._columns)
-        new = ", ".join(f"(SELECT NEW.{quoted(column.name)})" for column in self._columns)
-        same = self._is_new(self._columns)
+        same = _all_same((_new(column), _copied(column)) for column in self._columns)
         return (
-            f"INSERT INTO {self._log} (kind, at, shape, {self._old_columns}, {self._new_columns})"
-            f" SELECT {MODIFY}, {NOW}, r.shape, {old}, {new} FROM {self._replaced} AS r, {self._nulls} AS NEW"
-            f" WHERE {self._has_new_key()} AND (NOT ({same}) OR r.shape IS NULL)"
+            f"INSERT INTO {self._log} (kind, at, shape, {self._old}, {self._new})"
+            f" SELECT {MODIFY}, {NOW}, r.shape, {self._copied_values}, {self._new_values}"
+            f" FROM {self._replaced} AS r, {self._nulls} AS NEW"
+            f" WHERE {self._has_new_key} AND (NOT ({same}) OR r.shape IS NULL)"
         )
 
     def _replaced_by_new(self) -> str:
-        return f"SELECT 1 FROM {self._replaced} AS r WHERE {self._has_new_key()}"
+        return f"SELECT 1 FROM {self._replaced} AS r WHERE {self._has_new_key}"
 
-    def _has_new_key(self) -> str:
-        return self._is_new(self._key)
 
-    def _is_new(self, columns: Iterable[LoggedColumn]) -> str:
-        """Return the condition under which a copied row has the new row's values in these columns."""
-        return " AND ".join(
-            f"(SELECT NEW.{quoted(column.name)}) IS r.old_{column.slot} COLLATE BINARY" for column in columns
-        )
+def _new(column: LoggedColumn) -> str:
+    return f"(SELECT NEW.{quoted(column.name)})"
 
-    def _same(self, left: str, right: str, columns: Iterable[LoggedColumn] | None = None) -> str:
-        return " AND ".join(
-            f"{left.format(column=quoted(column.name))} IS {right.format(column=quoted(column.name))}"
-            " COLLATE BINARY"
-            for column in (self._key if columns is None else columns)
-        )
+
+def _old(column: LoggedColumn) -> str:
+    return f"(SELECT OLD.{quoted(column.name)})"
+
+
+def _copied(column: LoggedColumn) -> str:
+    return f"r.old_{column.slot}"
+
+
+def _all_same(pairs: Iterable[tuple[str, str]]) -> str:
+    """Return the condition that pairs of values are the same, as values of DynamoDB would be."""
+    return " AND ".join(f"{left} IS {right} COLLATE BINARY" for left, right in pairs)
