@@ -11,6 +11,7 @@ from typing import Literal
 from engine.clock import to_millis
 from triggers.sqs import fifo
 from triggers.sqs.attributes import QueueAttributes
+from triggers.sqs.message_table import oldest_kept
 from triggers.sqs.receipt_handle import Receipt
 
 MILLISECOND = timedelta(milliseconds=1)
@@ -75,19 +76,21 @@ def change_visibility(
     if until - receipt.received_at > LONGEST_HOLD // MILLISECOND:
         return "too_long"
     still_held = " AND receive_count = ? AND visible_at > ?" if queue.is_fifo else ""
+    of_message = "sequence = ? AND message_id = ? AND queue = ? AND sent_at > ?"
     changed = connection.execute(
         "UPDATE sqs_messages SET visible_at = ?, leased = 0"  # noqa: S608 - text of ours
-        f" WHERE sequence = ? AND message_id = ? AND queue = ?{still_held} RETURNING group_id",
+        f" WHERE {of_message}{still_held} RETURNING group_id",
         (
             until,
             receipt.sequence,
             receipt.message_id,
             queue.name,
+            oldest_kept(queue, now),
             *((receipt.count, millis) if queue.is_fifo else ()),
         ),
     ).fetchone()
     if changed is None:
-        return "expired" if _exists(connection, queue, receipt) else "absent"
+        return "expired" if queue.is_fifo and _exists(connection, queue, receipt) else "absent"
     if queue.is_fifo:
         fifo.refresh(connection, queue.name, [changed[0]])
     return "changed"
