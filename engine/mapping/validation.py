@@ -146,8 +146,7 @@ def _model_problems(given: Mapping[str, Any]) -> Iterator[Problem]:
 
 
 def _value_problems(place: Place, parameter: Parameter, value: Any) -> Iterator[Problem]:
-    is_flag = isinstance(value, bool) and parameter.form != "boolean"
-    if is_flag or not isinstance(value, TYPES[parameter.form]):
+    if not _has_form(value, parameter.form):
         yield _constraint(
             place, value, f"be of type {parameter.form}", f"needs a {parameter.form}, got {value!r}"
         )
@@ -167,6 +166,11 @@ def _value_problems(place: Place, parameter: Parameter, value: Any) -> Iterator[
         )
     elif parameter.allowed:
         yield from _choice_problems(place, parameter, value)
+
+
+def _has_form(value: object, form: Form) -> bool:
+    is_flag = isinstance(value, bool)
+    return isinstance(value, TYPES[form]) and is_flag == (form == "boolean")
 
 
 def _choice_problems(place: Place, parameter: Parameter, value: Any) -> Iterator[Problem]:
