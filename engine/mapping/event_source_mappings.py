@@ -268,7 +268,8 @@ class EventSourceMappings:
         try:
             loop = self._builder.build(mapping)
         except MissingResource as missing:
-            self._notice("warning", mapping.uuid, f"does not run: {missing}")
+            source, function = self._names(mapping)
+            self._notice("warning", f"{source} -> functions.{function}", f"does not run: {missing}")
             return
         task = self._group.create_task(loop.run(), name=f"mapping {mapping.uuid}")
         self._loops[mapping.uuid] = loop, task
@@ -307,17 +308,18 @@ class EventSourceMappings:
             pause = min(pause * 2, LONGEST_PAUSE)
 
     def _publish(self, mapping: EventSourceMapping) -> None:
+        self._feed.publish(
+            MappingChanged(self._clock.now(), mapping.uuid, *self._names(mapping), mapping.state)
+        )
+
+    def _names(self, mapping: EventSourceMapping) -> tuple[str, str]:
+        """Return what facts call the source and the function."""
         arn = mapping.source_arn
         source = self._resources.queue_of(arn) or self._resources.stream_of(arn)
         function = parse_reference(mapping.function_arn, self._account)
-        self._feed.publish(
-            MappingChanged(
-                self._clock.now(),
-                mapping.uuid,
-                arn if source is None else source.name,
-                mapping.function_arn if function is None else function.name,
-                mapping.state,
-            )
+        return (
+            arn if source is None else source.name,
+            mapping.function_arn if function is None else function.name,
         )
 
     def _notice(self, level: Any, place: str, text: str) -> None:
