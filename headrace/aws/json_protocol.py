@@ -17,6 +17,7 @@ from engine.invocation.event import new_request_id
 from headrace.aws.error_body import REQUEST_ID, not_implemented
 
 LOGGER = logging.getLogger(__name__)
+NO_HEADERS: Mapping[str, str] = {}
 
 Operation = Callable[["Input"], Awaitable[Mapping[str, Any]]]
 
@@ -83,6 +84,28 @@ class Input:
         place = f"{self._place}{_lower(name)}"
         return [Input(item, f"{place}.{number}.member.") for number, item in enumerate(items, start=1)]
 
+    def texts(self, name: str) -> list[str]:
+        """Return a list of strings, empty when it is not there. Raises BadInput for anything else."""
+        items = self._of_type(name, list, "a list")
+        if not all(isinstance(item, str) for item in items or []):
+            raise self._wrong(name, "a list of strings")
+        return items or []
+
+    def map_of_texts(self, name: str) -> dict[str, str]:
+        """Return strings by name, empty when it is not there. Raises BadInput for anything else."""
+        members = self._of_type(name, dict, "an object")
+        if not all(isinstance(value, str) for value in (members or {}).values()):
+            raise self._wrong(name, "an object of strings")
+        return members or {}
+
+    def map_of_structures(self, name: str) -> "dict[str, Input]":
+        """Return structures by name, empty when it is not there. Raises BadInput for anything else."""
+        members = self._of_type(name, dict, "an object")
+        if not all(isinstance(value, dict) for value in (members or {}).values()):
+            raise self._wrong(name, "an object of objects")
+        place = f"{self._place}{_lower(name)}"
+        return {key: Input(value, f"{place}.{key}.member.") for key, value in (members or {}).items()}
+
     def missing(self, name: str) -> ValidationFailed:
         """Return the error for a member that must be there."""
         return ValidationFailed(
@@ -142,10 +165,19 @@ class JsonService:
     """One service of the JSON protocol. `name` is what `X-Amz-Target` has before the operation."""
 
     def __init__(
-        self, name: str, version: Literal["1.0", "1.1"], operations: Mapping[str, Operation], most_bytes: int
+        self,
+        name: str,
+        version: Literal["1.0", "1.1"],
+        operations: Mapping[str, Operation],
+        most_bytes: int,
+        *,
+        namespace: str = "",
+        error_headers: Callable[[ApiError], Mapping[str, str]] = lambda _: {},
     ) -> None:
-        """`most_bytes` is the largest body that is read."""
+        """`most_bytes` is the largest body that is read; `namespace` stands before the types of errors."""
         self.name = name
+        self._namespace = namespace
+        self._error_headers = error_headers
         self._content_type = f"application/x-amz-json-{version}"
         self._operations = operations
         self._most_bytes = most_bytes
@@ -161,7 +193,8 @@ class JsonService:
                 raise BadInput("CBOR is not simulated by Headrace: set AWS_CBOR_DISABLE=true for JSON.")
             return self._response(200, await operation(await self._input(request)))
         except ApiError as error:
-            return self._response(error.http_status, {"__type": error.code, "message": str(error)})
+            members = {"__type": self._namespace + error.code, "message": str(error)}
+            return self._response(error.http_status, members, self._error_headers(error))
         except HeadraceError as error:
             LOGGER.error("%s.%s: %s", self.name, name, error)
             return self._response(500, {"__type": "InternalFailure", "message": str(error)})
@@ -180,12 +213,25 @@ class JsonService:
             raise BadInput("The request must be a JSON object.")
         return Input(members)
 
-    def _response(self, status: int, members: Mapping[str, Any]) -> web.Response:
+    def _response(
+        self, status: int, members: Mapping[str, Any], headers: Mapping[str, str] = NO_HEADERS
+    ) -> web.Response:
         return web.Response(
             status=status,
             body=orjson.dumps(members),
-            headers={"Content-Type": self._content_type, REQUEST_ID: new_request_id()},
+            headers={"Content-Type": self._content_type, REQUEST_ID: new_request_id(), **headers},
         )
+
+
+def taking(operation: Operation, members: str) -> Operation:
+    """Return the operation, which refuses members that are not among those named: they are not simulated."""
+    known = frozenset(members.split())
+
+    async def check_and_operate(given: Input) -> Mapping[str, Any]:
+        given.refuse_others(known)
+        return await operation(given)
+
+    return check_and_operate
 
 
 def _lower(name: str) -> str:

@@ -9,7 +9,7 @@ from typing import Any, Literal, cast
 
 from engine.clock import Clock
 from headrace.aws import kinesis_shapes
-from headrace.aws.json_protocol import Input, JsonService, Operation
+from headrace.aws.json_protocol import Input, JsonService, Operation, taking
 from headrace.aws.kinesis_listing import Listing, begun, continued, token
 from triggers.kinesis.errors import InvalidArgument, StreamNotFound
 from triggers.kinesis.iterator import MOST_RECORDS, IteratorType, decode, get_records, shard_iterator
@@ -47,13 +47,13 @@ class KinesisWire:
             "GetShardIterator": self._on_stream(
                 self._get_shard_iterator, "ShardId ShardIteratorType StartingSequenceNumber Timestamp"
             ),
-            "GetRecords": _taking(self._get_records, "ShardIterator Limit StreamARN"),
-            "ListShards": _taking(
+            "GetRecords": taking(self._get_records, "ShardIterator Limit StreamARN"),
+            "ListShards": taking(
                 self._list_shards,
                 "StreamName StreamARN StreamCreationTimestamp ExclusiveStartShardId ShardFilter MaxResults"
                 " NextToken",
             ),
-            "ListStreams": _taking(self._list_streams, "Limit ExclusiveStartStreamName NextToken"),
+            "ListStreams": taking(self._list_streams, "Limit ExclusiveStartStreamName NextToken"),
             "DescribeStream": self._on_stream(self._describe_stream, "Limit ExclusiveStartShardId"),
             "DescribeStreamSummary": self._on_stream(self._describe_stream_summary, ""),
             "SplitShard": self._on_stream(self._split_shard, "ShardToSplit NewStartingHashKey"),
@@ -67,7 +67,7 @@ class KinesisWire:
         async def find_and_operate(given: Input) -> Mapping[str, Any]:
             return await operation(self._stream(given), given)
 
-        return _taking(find_and_operate, f"StreamName StreamARN {members}")
+        return taking(find_and_operate, f"StreamName StreamARN {members}")
 
     def _stream(self, given: Input) -> Stream:
         name, arn = given.text("StreamName"), given.text("StreamARN")
@@ -202,17 +202,6 @@ class KinesisWire:
 
     async def _decrease(self, stream: Stream, given: Input) -> Mapping[str, Any]:
         return await _change_retention(stream, given, "Decrease")
-
-
-def _taking(operation: Operation, members: str) -> Operation:
-    """Return the operation, which refuses members that are not simulated."""
-    known = frozenset(members.split())
-
-    async def check_and_operate(given: Input) -> Mapping[str, Any]:
-        given.refuse_others(known)
-        return await operation(given)
-
-    return check_and_operate
 
 
 def _entry(given: Input) -> RecordEntry:

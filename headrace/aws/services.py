@@ -17,6 +17,7 @@ from headrace.aws.kinesis import KinesisWire
 from headrace.aws.lambda_invoke import LambdaWire
 from headrace.aws.listener import Listener
 from headrace.aws.s3 import S3Wire
+from headrace.aws.sqs import SqsWire
 from headrace.channels import Channels
 from headrace.control import STATUS_PATH
 from headrace.operations import OPERATIONS_PATH, perform
@@ -62,5 +63,6 @@ def endpoint(
     invoke = LambdaWire(account, functions, events, functions.lineage_of, is_stopping)
     s3 = S3Wire(buckets, account=account, clock=clock, lineage_of=functions.lineage_of)
     kinesis = KinesisWire(channels.streams, account.account_id, clock).service()
-    targets = {service.name: service.handle for service in (kinesis,)}
+    sqs = SqsWire(channels.queues, account, listener.url).service()
+    targets = {service.name: service.handle for service in (kinesis, sqs)}
     return Endpoint(listener, Handlers(lambda_, s3.handle, control, targets), GRACE_SECONDS)

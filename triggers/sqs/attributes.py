@@ -29,6 +29,10 @@ class RedriveAllowPolicy:
     permission: Literal["allowAll", "denyAll", "byQueue"] = "allowAll"
     sources: tuple[str, ...] = ()
 
+    def allows(self, queue: str) -> bool:
+        """Say whether a queue may name this one."""
+        return self.permission == "allowAll" or (self.permission == "byQueue" and queue in self.sources)
+
 
 @dataclass(frozen=True, slots=True)
 class QueueAttributes:

@@ -94,3 +94,82 @@ class PurgeQueueInProgress(QueueError):
 
     def __init__(self, queue: str) -> None:
         super().__init__(f"Only one PurgeQueue operation on {queue} is allowed every 60 seconds.")
+
+
+class InvalidAttributeName(QueueError):
+    """A queue has no such attribute."""
+
+    code = query_code = "InvalidAttributeName"
+
+
+class InvalidAttributeValue(QueueError):
+    """An attribute of a queue cannot have this value."""
+
+    code = query_code = "InvalidAttributeValue"
+
+    def __init__(self, attribute: str, reason: str = "") -> None:
+        because = f" Reason: {reason}" if reason else ""
+        super().__init__(f"Invalid value for the parameter {attribute}.{because}")
+
+
+class SourceNotFound(QueueError):
+    """Messages are to be moved from a queue that does not exist."""
+
+    code = query_code = "ResourceNotFoundException"
+    http_status = 404
+
+    def __init__(self, parameter: str) -> None:
+        super().__init__(f"The resource that you specified for the {parameter} parameter doesn't exist.")
+
+
+class EmptyBatchRequest(QueueError):
+    """A batch has no entries."""
+
+    code = "EmptyBatchRequest"
+    query_code = "AWS.SimpleQueueService.EmptyBatchRequest"
+
+    def __init__(self, entry: str) -> None:
+        super().__init__(f"There should be at least one {entry} in the request.")
+
+
+class TooManyEntriesInBatchRequest(QueueError):
+    """A batch has more than ten entries."""
+
+    code = "TooManyEntriesInBatchRequest"
+    query_code = "AWS.SimpleQueueService.TooManyEntriesInBatchRequest"
+
+    def __init__(self, most: int, count: int) -> None:
+        super().__init__(f"Maximum number of entries per request are {most}. You have sent {count}.")
+
+
+class BatchEntryIdsNotDistinct(QueueError):
+    """Two entries of a batch have the same id."""
+
+    code = "BatchEntryIdsNotDistinct"
+    query_code = "AWS.SimpleQueueService.BatchEntryIdsNotDistinct"
+
+    def __init__(self, repeated: str) -> None:
+        super().__init__(f"Id {repeated} repeated.")
+
+
+class InvalidBatchEntryId(QueueError):
+    """The id of an entry of a batch has characters that are not allowed, or too many."""
+
+    code = "InvalidBatchEntryId"
+    query_code = "AWS.SimpleQueueService.InvalidBatchEntryId"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "A batch entry id can only contain alphanumeric characters, hyphens and underscores. "
+            "It can be at most 80 letters long."
+        )
+
+
+class BatchRequestTooLong(QueueError):
+    """The messages of a batch are too large together."""
+
+    code = "BatchRequestTooLong"
+    query_code = "AWS.SimpleQueueService.BatchRequestTooLong"
+
+    def __init__(self, most: int, size: int) -> None:
+        super().__init__(f"Batch requests cannot be longer than {most} bytes. You have sent {size} bytes.")

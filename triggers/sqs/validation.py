@@ -39,13 +39,18 @@ def check(queue: QueueAttributes, message: OutgoingMessage) -> None:
             raise _not_of_this_queue_type("MessageDeduplicationId", message.deduplication_id)
         check_identifier("MessageDeduplicationId", message.deduplication_id)
     if queue.is_fifo:
-        if message.group_id is None:
-            raise MissingParameter("MessageGroupId")
-        if message.deduplication_id is None and not queue.content_based_deduplication:
-            raise InvalidParameter(
-                "The queue should either have ContentBasedDeduplication enabled"
-                " or MessageDeduplicationId provided explicitly"
-            )
+        check_group(queue, message.group_id, message.deduplication_id)
+
+
+def check_group(queue: QueueAttributes, group_id: str | None, deduplication_id: str | None) -> None:
+    """Raise QueueError unless a message has what a FIFO queue orders and deduplicates by."""
+    if group_id is None:
+        raise MissingParameter("MessageGroupId")
+    if deduplication_id is None and not queue.content_based_deduplication:
+        raise InvalidParameter(
+            "The queue should either have ContentBasedDeduplication enabled"
+            " or MessageDeduplicationId provided explicitly"
+        )
 
 
 def size_bytes(message: OutgoingMessage) -> int:
