@@ -28,7 +28,6 @@ Encoded = tuple[AttributeValue, int]
 DEEPEST = 32  # levels of lists and maps
 LARGEST, SMALLEST = Decimal("9.9999999999999999999999999999999999999E+125"), Decimal("1E-130")
 MOST_DIGITS = 38
-_NULL: Encoded = ({"NULL": True}, 1)
 _NUMBER = re.compile(r"\s*[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?\s*")
 
 
@@ -45,17 +44,27 @@ def encoder(declared: str) -> Callable[[Any], Encoded]:
 
 
 def encode(value: Any) -> Encoded:
-    """Return the attribute value of a SQLite value by its storage class alone."""
-    if isinstance(value, str):
+    """Return the attribute value of a SQLite value by its storage class alone. Raises NotRepresentable."""
+    kind = type(value)
+    if kind is str:
         return {"S": value}, len(value) if value.isascii() else len(value.encode("utf-8", "replace"))
-    if isinstance(value, int):
+    if kind is int:
         text = str(value)
-        return {"N": text}, _size_of_number(text)
+        return {"N": text}, (len(text.lstrip("-").rstrip("0")) + 1) // 2 + 1
+    if kind is float:
+        return _encode_float(value)
     if value is None:
-        return _NULL
-    if isinstance(value, float):
-        return number(Decimal(repr(value)))
+        return {"NULL": True}, 1
     return {"B": base64.b64encode(value).decode("ascii")}, len(value)
+
+
+def _encode_float(value: float) -> Encoded:
+    text = repr(value)
+    if not text[-1].isdigit() or "e" in text or value == 0:
+        return number(Decimal(text))
+    text = text.removesuffix(".0")
+    digits = text.replace(".", "").strip("-0")
+    return {"N": text}, (len(digits) + 1) // 2 + 1
 
 
 def number(value: Decimal) -> Encoded:
@@ -63,7 +72,7 @@ def number(value: Decimal) -> Encoded:
     if not value.is_finite() or (value and not SMALLEST <= abs(value) <= LARGEST):
         raise NotRepresentable(str(value))
     if not value:
-        return {"N": "0"}, 2
+        return {"N": "0"}, 1
     sign, digits, exponent = value.as_tuple()
     text = "".join(map(str, digits)).lstrip("0")
     kept = text.rstrip("0")
@@ -122,11 +131,6 @@ def _plain(digits: str, scale: int) -> str:
         return f"0.{'0' * -point}{digits}"
     fraction = f".{digits[1:]}" if len(digits) > 1 else ""
     return f"{digits[0]}{fraction}E{point - 1:+d}"
-
-
-def _size_of_number(text: str) -> int:
-    digits = text.lstrip("-").rstrip("0")
-    return (len(digits) + 1) // 2 + 1
 
 
 def _type_name(declared: str) -> str:

@@ -5,26 +5,19 @@ Every function takes a connection in autocommit mode, on the thread that owns it
 
 import sqlite3
 from collections.abc import Callable
+from typing import Any
 
-from engine.value import dataclass
 from triggers.dynamodb.capture import transaction
 from triggers.dynamodb.capture_sql import Names
 
 TRIM_STEP = 1000  # rows a transaction
 
 
-@dataclass(frozen=True, slots=True)
-class LogRow:
-    """A change as it was logged. `values` has the old and the new value of each slot, in turn.
+LogRow = tuple[Any, ...]
+"""A change as it was logged: position, kind, the writer's clock in milliseconds from 1970, shape, then the
+old and the new value of each slot. There is no shape when the table was altered and nobody has looked."""
 
-    `millis` is the writer's clock; `shape` is None when the table was altered and nobody has looked since.
-    """
-
-    position: int
-    kind: int
-    millis: int
-    shape: int | None
-    values: tuple[object, ...]
+VALUES_AT = 4
 
 
 def newest_position(connection: sqlite3.Connection, names: Names) -> int:
@@ -34,24 +27,28 @@ def newest_position(connection: sqlite3.Connection, names: Names) -> int:
 
 
 def read_changes(
-    connection: sqlite3.Connection, names: Names, slots: int, after: int, limit: int, size_limit: int
+    connection: sqlite3.Connection, names: Names, slots: int, after: int, limit: int
 ) -> list[LogRow]:
-    """Return up to `limit` changes after a position, fewer when their values exceed `size_limit` bytes."""
+    """Return up to `limit` changes after a position. Text that is not UTF-8 is read as well as it can be."""
     columns = ", ".join(f"old_{number}, new_{number}" for number in range(slots))
-    cursor = connection.execute(
+    sql = (
         f"SELECT position, kind, at, shape, {columns} FROM {names.log}"  # noqa: S608 - quoted
-        " WHERE position > ? AND kind > 0 ORDER BY position LIMIT ?",
-        (after, limit),
+        " WHERE position > ? AND kind > 0 ORDER BY position LIMIT ?"
     )
-    rows: list[LogRow] = []
-    size = 0
-    for position, kind, millis, shape, *values in cursor:
-        size += sum(len(value) for value in values if isinstance(value, str | bytes))
-        if size > size_limit and rows:
-            break
-        rows.append(LogRow(position, kind, millis, shape, tuple(values)))
-    cursor.close()
-    return rows
+    try:
+        return connection.execute(sql, (after, limit)).fetchall()
+    except sqlite3.OperationalError as error:
+        if not str(error).startswith("Could not decode"):
+            raise
+    connection.text_factory = _text
+    try:
+        return connection.execute(sql, (after, limit)).fetchall()
+    finally:
+        connection.text_factory = str
+
+
+def _text(raw: bytes) -> str:
+    return raw.decode("utf-8", "replace")
 
 
 def position_before(

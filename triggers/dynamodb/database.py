@@ -63,11 +63,5 @@ class UserDatabase:
                     timeout=BUSY_TIMEOUT_SECONDS,
                     isolation_level=None,
                 )
-            self._connection.text_factory = _text
             self._file = file
         return self._connection
-
-
-def _text(raw: bytes) -> str:
-    """Read what a user has stored as TEXT, which need not be UTF-8."""
-    return raw.decode("utf-8", "replace")

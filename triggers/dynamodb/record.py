@@ -4,7 +4,7 @@ Source: DynamoDB Streams API reference, Record and StreamRecord; spec of the eve
 """
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -14,9 +14,9 @@ from engine.mapping.source import StreamRecord
 from engine.value import dataclass
 from triggers.dynamodb.attribute_value import AttributeValue, Encoded, NotRepresentable, encode, encoder
 from triggers.dynamodb.capture_sql import INSERT, MODIFY, REMOVE
-from triggers.dynamodb.change_log import LogRow
+from triggers.dynamodb.change_log import VALUES_AT, LogRow
 from triggers.dynamodb.settings import Nulls, StreamViewType
-from triggers.dynamodb.shape import Shape
+from triggers.dynamodb.shape import LoggedColumn, Shape
 
 EVENT_NAMES = {INSERT: "INSERT", MODIFY: "MODIFY", REMOVE: "REMOVE"}
 FIRST_SEQUENCE_NUMBER = 100_000_000_000_000_000_000_000  # sequence numbers have 21 digits or more
@@ -28,15 +28,18 @@ def sequence_number(position: int) -> str:
     return str(FIRST_SEQUENCE_NUMBER + position)
 
 
-@dataclass(frozen=True, slots=True)
-class _Attribute:
-    """How values of a column become an attribute: its name, its size, where the old and new value stand."""
+_Attribute = tuple[str, int, int, Callable[[Any], Encoded]]
+"""A column's name, its size in bytes, where its value stands in a row, and what encodes it."""
 
-    name: str
-    name_size: int
-    old: int
-    new: int
-    encode: Callable[[Any], Encoded]
+
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """Where rows of a shape have the items before and after the change, and their keys."""
+
+    old: list[_Attribute]
+    new: list[_Attribute]
+    old_key: list[_Attribute]
+    new_key: list[_Attribute]
 
 
 class RecordBuilder:
@@ -57,35 +60,24 @@ class RecordBuilder:
         self._shows_old = view_type in ("OLD_IMAGE", "NEW_AND_OLD_IMAGES")
         self._omits_null = nulls == "omit"
         self._refuse = refuse
-        self._attributes: dict[int, tuple[list[_Attribute], list[_Attribute]]] = {}
+        self._layouts: dict[int, _Layout] = {}
 
     def learn(self, shapes: Mapping[int, Shape]) -> None:
         """Know the shapes that rows are in."""
-        self._attributes = {
-            number: (
-                [_attribute_of(column.name, column.declared, column.slot) for column in shape.columns],
-                [
-                    _attribute_of(column.name, column.declared, column.slot)
-                    for column in shape.columns
-                    if column.is_key
-                ],
-            )
-            for number, shape in shapes.items()
-        }
+        self._layouts = {number: _layout(shape) for number, shape in shapes.items()}
 
     def build(self, row: LogRow, arrived_at: datetime) -> StreamRecord | None:
         """Return the record of a change, None when the item is the same before and after it.
 
-        `row.shape` is one of the shapes learnt.
+        The row is in one of the shapes learnt.
         """
-        assert row.shape is not None
-        attributes, key_attributes = self._attributes[row.shape]
-        kind = row.kind
-        new, new_size = self._image(attributes, row.values, is_new=True) if kind != REMOVE else ({}, 0)
-        old, old_size = self._image(attributes, row.values, is_new=False) if kind != INSERT else ({}, 0)
+        position, kind = row[0], row[1]
+        layout = self._layouts[row[3]]
+        new, new_size = self._image(layout.new, row) if kind != REMOVE else ({}, 0)
+        old, old_size = self._image(layout.old, row) if kind != INSERT else ({}, 0)
         if kind == MODIFY and new == old:
             return None
-        keys, size = self._keys(key_attributes, row.values, is_new=kind != REMOVE)
+        keys, size = _keys(layout.old_key if kind == REMOVE else layout.new_key, row)
         change: dict[str, Any] = {
             "ApproximateCreationDateTime": float(int(arrived_at.timestamp())),
             "Keys": keys,
@@ -96,7 +88,7 @@ class RecordBuilder:
         if self._shows_old and kind != INSERT:
             change["OldImage"] = old
             size += old_size
-        number = sequence_number(row.position)
+        number = sequence_number(position)
         change["SequenceNumber"] = number
         change["SizeBytes"] = size
         change["StreamViewType"] = self._view_type
@@ -109,39 +101,50 @@ class RecordBuilder:
             "dynamodb": change,
             "eventSourceARN": self._arn,
         }
-        return StreamRecord(row.position, number, orjson.dumps(keys).decode(), arrived_at, record)
+        return StreamRecord(position, number, orjson.dumps(keys).decode(), arrived_at, record)
 
-    def _image(
-        self, attributes: list[_Attribute], values: tuple[object, ...], *, is_new: bool
-    ) -> tuple[Image, int]:
+    def _image(self, attributes: list[_Attribute], row: LogRow) -> tuple[Image, int]:
         image: Image = {}
         total = 0
-        for attribute in attributes:
-            value = values[attribute.new if is_new else attribute.old]
+        for name, name_size, place, encode_value in attributes:
+            value = row[place]
             if value is None and self._omits_null:
                 continue
             try:
-                image[attribute.name], size = attribute.encode(value)
+                image[name], size = encode_value(value)
             except NotRepresentable:
-                self._refuse(attribute.name)
+                self._refuse(name)
                 continue
-            total += attribute.name_size + size
+            total += name_size + size
         return image, total
 
-    def _keys(
-        self, attributes: list[_Attribute], values: tuple[object, ...], *, is_new: bool
-    ) -> tuple[Image, int]:
-        keys: Image = {}
-        total = 0
-        for attribute in attributes:
-            value = values[attribute.new if is_new else attribute.old]
-            try:
-                keys[attribute.name], size = attribute.encode(value)
-            except NotRepresentable:
-                keys[attribute.name], size = encode(str(value))
-            total += attribute.name_size + size
-        return keys, total
+
+def _keys(attributes: list[_Attribute], row: LogRow) -> tuple[Image, int]:
+    """Return the item's key, whose attributes are there whatever their values are."""
+    keys: Image = {}
+    total = 0
+    for name, name_size, place, encode_value in attributes:
+        try:
+            keys[name], size = encode_value(row[place])
+        except NotRepresentable:
+            keys[name], size = encode(str(row[place]))
+        total += name_size + size
+    return keys, total
 
 
-def _attribute_of(name: str, declared: str, slot: int) -> _Attribute:
-    return _Attribute(name, len(name.encode()), 2 * slot, 2 * slot + 1, encoder(declared))
+def _layout(shape: Shape) -> _Layout:
+    def attributes(side: int, columns: Iterable[LoggedColumn]) -> list[_Attribute]:
+        return [
+            (
+                column.name,
+                len(column.name.encode()),
+                VALUES_AT + 2 * column.slot + side,
+                encoder(column.declared),
+            )
+            for column in columns
+        ]
+
+    key = [column for column in shape.columns if column.is_key]
+    return _Layout(
+        attributes(0, shape.columns), attributes(1, shape.columns), attributes(0, key), attributes(1, key)
+    )

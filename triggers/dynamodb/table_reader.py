@@ -15,6 +15,7 @@ from triggers.dynamodb.record import RecordBuilder
 from triggers.dynamodb.settings import TableSettings
 
 PAGE_BYTES = 10_000_000
+READ_AT_ONCE = 200  # rows, each of which may have a megabyte
 RETENTION = timedelta(hours=24)
 
 
@@ -76,23 +77,27 @@ class TableReader:
     def read(self, connection: sqlite3.Connection, after: int, limit: int) -> list[StreamRecord]:
         """Return up to `limit` records after a position, about 10 MB at most. Raises as `look` does."""
         records: list[StreamRecord] = []
-        while not records:
+        size = 0
+        while len(records) < limit and size < PAGE_BYTES:
             sight = self.look(connection)
             if sight.capture is None:
                 break
             rows = change_log.read_changes(
-                connection, self._names, sight.capture.slots, after, limit, PAGE_BYTES
+                connection, self._names, sight.capture.slots, after, min(limit - len(records), READ_AT_ONCE)
             )
-            if not rows:
-                break
-            self._arrivals.notice(rows[-1].position)
+            if rows:
+                self._arrivals.notice(rows[-1][0])
             for row in rows:
-                if row.shape is None:
-                    break  # logged after the table was altered, and after this look
-                after = row.position
-                record = self._builder.build(row, self._arrivals.moment(row.position, row.millis))
+                position, _, millis, shape, *_ = row
+                if shape is None:
+                    return records  # logged after the table was altered, and after this look
+                after = position
+                record = self._builder.build(row, self._arrivals.moment(position, millis))
                 if record is not None:
                     records.append(record)
+                    size += record.record["dynamodb"]["SizeBytes"]
+            if len(rows) < READ_AT_ONCE:
+                break
         return records
 
     def position_at(self, connection: sqlite3.Connection, moment: datetime) -> int:

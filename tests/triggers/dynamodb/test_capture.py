@@ -35,18 +35,18 @@ def changes(connection: sqlite3.Connection) -> list[Change]:
     """Return what is logged as (event, old row, new row), without columns that are NULL, and forget it."""
     capture = line_up(connection)
     found = []
-    for row in change_log.read_changes(connection, NAMES, capture.slots, 0, 1000, 10**9):
-        assert row.shape is not None
-        columns = capture.shapes[row.shape].columns
+    for row in change_log.read_changes(connection, NAMES, capture.slots, 0, 1000):
+        _, kind, _, shape, *values = row
+        columns = capture.shapes[shape].columns
         old, new = (
             {
-                column.name: row.values[2 * column.slot + side]
+                column.name: values[2 * column.slot + side]
                 for column in columns
-                if row.values[2 * column.slot + side] is not None
+                if values[2 * column.slot + side] is not None
             }
             for side in (0, 1)
         )
-        found.append((KINDS[row.kind], old or None, new or None))
+        found.append((KINDS[kind], old or None, new or None))
     connection.execute(f"DELETE FROM {NAMES.log} WHERE kind > 0")
     return found
 

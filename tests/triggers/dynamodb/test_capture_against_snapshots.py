@@ -88,7 +88,6 @@ class Captured:
 
     def __init__(self, definition: str, key: str) -> None:
         self.connection = sqlite3.connect(":memory:", isolation_level=None)
-        self.connection.text_factory = lambda raw: raw.decode("utf-8", "replace")
         self.connection.executescript(f"CREATE TABLE things {definition}")
         self.key = tuple(key.split(", "))
         plan_key = None if key == "rowid" else self.key
@@ -116,7 +115,7 @@ class Captured:
         return items
 
     def new_records(self) -> list[StreamRecord]:
-        rows = change_log.read_changes(self.connection, NAMES, self.slots, self.position, 10_000, 10_000_000)
+        rows = change_log.read_changes(self.connection, NAMES, self.slots, self.position, 10_000)
         return [record for row in rows if (record := self.builder.build(row, NOW)) is not None]
 
     def execute(self, statement: str) -> None:
