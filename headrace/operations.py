@@ -4,17 +4,18 @@ An operation and its arguments are JSON values, so that both ways are one: `/_he
 the arguments as its body and answers with the result.
 """
 
+import asyncio
 import base64
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import orjson
 
 from engine.clock import iso_millis, running_clock
-from engine.errors import HeadraceError
+from engine.errors import ApiError, HeadraceError
 from engine.invocation.event import new_request_id
 from headrace.config import Configuration
 from headrace.control import RunningSimulator, request
@@ -23,25 +24,36 @@ from headrace.reach import reach
 if TYPE_CHECKING:
     from headrace.channels import Channels
 
+T = TypeVar("T")
 Arguments = Mapping[str, Any]
 Operate = Callable[[str, Arguments], Awaitable[dict[str, Any]]]
 
 OPERATIONS_PATH = "/_headrace/operations/"
 RECORDS_AT_ONCE = 500  # of one put
 PORTION_BYTES = 4 * 1024 * 1024  # of one request to a running simulator
-OK = 200
+PORTION_ITEMS = 5000  # what the store takes in well under a second
+TIMEOUT_SECONDS = 60.0  # to purge a queue of a million messages, on a slow disk
+OK, REFUSED = 200, 409
 
 
 class OperationRefused(HeadraceError):
-    """The queue or the stream would not do it; the text is its own."""
+    """The queue or the stream would not do it; the text is its own.
+
+    `index` says which message or record it was, of several that were given; none of them was taken then.
+    """
+
+    def __init__(self, text: str, index: int | None = None) -> None:
+        super().__init__(text)
+        self.index = index
 
 
 async def send(channels: "Channels", arguments: Arguments) -> dict[str, Any]:
     """Send `messages` to `queue`: {body, attributes?, group_id?, deduplication_id?, delay?}. Return the ids.
 
-    Attributes are in the form of the SQS API, the delay in seconds.
+    Attributes are in the form of the SQS API, the delay in seconds. Raises OperationRefused.
     """
     from triggers.sqs.message import OutgoingMessage, attributes_from_json
+    from triggers.sqs.validation import check
 
     messages = [
         OutgoingMessage(
@@ -53,32 +65,44 @@ async def send(channels: "Channels", arguments: Arguments) -> dict[str, Any]:
         )
         for message in arguments["messages"]
     ]
-    sent = await channels.queues[arguments["queue"]].send(messages)
+    queue = channels.queues[arguments["queue"]]
+    _check_each(messages, partial(check, queue.attributes))
+    sent = await queue.send(messages)
     return {"message_ids": [each.message_id for each in sent]}
 
 
 async def put_records(channels: "Channels", arguments: Arguments) -> dict[str, Any]:
     """Put `records` into `stream`: {data: base64, partition_key?, explicit_hash_key?}. Say where each went.
 
-    A record without a partition key gets one of its own.
+    A record without a partition key gets one of its own. Raises OperationRefused.
     """
-    from triggers.kinesis.limits import RecordEntry
+    from triggers.kinesis.limits import RecordEntry, check_record
 
     entries = [
         RecordEntry(
             base64.b64decode(record["data"]),
-            record.get("partition_key") or new_request_id(),
+            record["partition_key"] if "partition_key" in record else new_request_id(),
             record.get("explicit_hash_key"),
         )
         for record in arguments["records"]
     ]
     stream = channels.streams[arguments["stream"]]
+    _check_each(entries, lambda entry: check_record(entry, stream.max_record_bytes))
     put = [
         result
         for begin in range(0, len(entries), RECORDS_AT_ONCE)
         for result in await stream.put_records(entries[begin : begin + RECORDS_AT_ONCE])
     ]
     return {"records": [{"shard_id": each.shard_id, "sequence_number": each.sequence_number} for each in put]}
+
+
+def _check_each(items: Sequence[T], check: Callable[[T], None]) -> None:
+    """Raise OperationRefused for the first item that is not taken, so that nothing is taken in halves."""
+    for index, item in enumerate(items):
+        try:
+            check(item)
+        except ApiError as error:
+            raise OperationRefused(str(error), index) from error
 
 
 async def count_messages(channels: "Channels", arguments: Arguments) -> dict[str, Any]:  # noqa: ARG001
@@ -142,10 +166,12 @@ async def perform(channels: "Channels", name: str, body: bytes) -> tuple[int, di
         return 404, {"message": f"there is no operation {name}"}
     try:
         return OK, await operation(channels, orjson.loads(body))
+    except OperationRefused as error:
+        return REFUSED, {"message": str(error), "index": error.index}
     except HeadraceError as error:
-        return 409, {"message": str(error)}
+        return REFUSED, {"message": str(error)}
     except KeyError as error:  # another configuration than the one this simulator was started with
-        return 409, {"message": f"the running simulator has no {error}: restart it to take the change"}
+        return REFUSED, {"message": f"the running simulator has no {error}: restart it to take the change"}
 
 
 @asynccontextmanager
@@ -170,25 +196,33 @@ async def _perform_here(channels: "Channels", name: str, arguments: Arguments) -
 
 
 async def _ask(url: str, name: str, arguments: Arguments) -> dict[str, Any]:
+    await asyncio.sleep(0)  # where Ctrl-C ends the command, between two requests
+    body = orjson.dumps(arguments)
     try:
-        answer = request(url, "POST", OPERATIONS_PATH + name, orjson.dumps(arguments))
-        result: dict[str, Any] = orjson.loads(answer.body)
-    except (OSError, ValueError) as error:
+        answer = request(url, "POST", OPERATIONS_PATH + name, body, timeout=TIMEOUT_SECONDS)
+    except OSError as error:
         raise OperationRefused(f"the running simulator did not answer: {error}") from error
+    if answer.status not in (OK, REFUSED):
+        said = answer.body.decode(errors="replace").strip()
+        raise OperationRefused(f"the running simulator answered with status {answer.status}: {said}")
+    result: dict[str, Any] = orjson.loads(answer.body)
     if answer.status != OK:
-        raise OperationRefused(str(result.get("message")))
+        raise OperationRefused(str(result.get("message")), result.get("index"))
     return result
 
 
-def in_portions(items: Sequence[dict[str, Any]], most_bytes: int) -> list[list[dict[str, Any]]]:
+def in_portions(
+    items: Iterable[dict[str, Any]], most_bytes: int = PORTION_BYTES, most_items: int = PORTION_ITEMS
+) -> Iterator[list[dict[str, Any]]]:
     """Divide what is sent into requests that the endpoint takes, in order, each not empty."""
-    portions: list[list[dict[str, Any]]] = []
-    room = 0
+    portion: list[dict[str, Any]] = []
+    room = most_bytes
     for item in items:
         size = len(orjson.dumps(item))
-        if not portions or size > room:
-            portions.append([])
-            room = most_bytes
-        portions[-1].append(item)
+        if portion and (size > room or len(portion) == most_items):
+            yield portion
+            portion, room = [], most_bytes
+        portion.append(item)
         room -= size
-    return portions
+    if portion:
+        yield portion

@@ -1,6 +1,6 @@
 """Options that several commands share."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 import click
@@ -21,3 +21,16 @@ def unknown_name(kind: str, name: str, known: Iterable[str], parameter: str) -> 
     """Return the error for a name that the configuration does not have, with those it has."""
     there = ", ".join(known) or "none is configured"
     return click.BadParameter(f"there is no {kind} {name!r} (there are: {there})", param_hint=parameter)
+
+
+def checked_name(kind: str, reference: str, known: Collection[str], parameter: str) -> str:
+    """Return the name of a configured resource of a kind, such as `queues`: of its name or its ARN."""
+    from headrace.references import resolve
+
+    try:
+        name = reference if reference in known else resolve(reference, (kind,))[1]
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint=parameter) from error
+    if name not in known:
+        raise unknown_name(kind.removesuffix("s"), name, known, parameter)
+    return name

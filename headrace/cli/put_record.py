@@ -1,11 +1,11 @@
 """`headrace put-record`: put records into a local Kinesis stream."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import click
 
-from headrace.cli.options import config_option, json_option, unknown_name
+from headrace.cli.options import config_option, json_option
 
 
 @click.command("put-record")
@@ -27,38 +27,39 @@ def put_record(
 ) -> None:
     """Put DATA into a STREAM: text, @FILE, or - for one record a line of standard input.
 
-    Works beside a running simulator, and without one: the record waits in the store.
+    Works beside a running simulator, and without one: the record waits in the store. Lines are put as they
+    arrive; empty ones are left out. When a record is refused, those before it may have been put: the command
+    says how many.
     """
     import base64
 
-    from engine.clock import run
-    from headrace.cli.data_argument import read_items
+    from headrace.cli.data_argument import read_batches
+    from headrace.cli.delivery import Delivery
+    from headrace.cli.options import checked_name
     from headrace.config import load
 
     configuration = load(config_path, with_code=False)
-    name = stream.removeprefix("streams.")
-    if name not in configuration.file.streams:
-        raise unknown_name("stream", stream, configuration.file.streams, "STREAM")
+    name = checked_name("streams", stream, configuration.file.streams, "STREAM")
     keys = {"partition_key": partition_key, "explicit_hash_key": explicit_hash_key}
     given = {key: value for key, value in keys.items() if value is not None}
-    items = read_items(data, "DATA") * count
-    records = [{"data": base64.b64encode(item).decode(), **given} for item in items]
-    put = run(_put(configuration, name, records))
+    delivery = Delivery(configuration, "put_records", {"stream": name}, "record")
+    try:
+        for items in read_batches(data, "DATA"):
+            texts = (base64.b64encode(item).decode() for item in items for _ in range(count))
+            delivery.deliver({"data": text, **given} for text in texts)
+    except BaseException:
+        if delivery.taken:
+            _report(name, delivery.taken, as_json)
+        raise
+    _report(name, delivery.taken, as_json)
+
+
+def _report(stream: str, put: Sequence[dict[str, str]], as_json: bool) -> None:
     if as_json:
         import orjson
 
-        click.echo(orjson.dumps({"stream": name, "records": put}))
+        click.echo(orjson.dumps({"stream": stream, "records": put}))
     elif len(put) == 1:
-        click.echo(f"put into {name}: {put[0]['shard_id']} {put[0]['sequence_number']}")
+        click.echo(f"put into {stream}: {put[0]['shard_id']} {put[0]['sequence_number']}")
     else:
-        click.echo(f"put {len(put)} records into {name}")
-
-
-async def _put(configuration: Any, stream: str, records: list[dict[str, Any]]) -> list[dict[str, str]]:
-    from headrace.operations import PORTION_BYTES, in_portions, open_operations
-
-    put: list[dict[str, str]] = []
-    async with open_operations(configuration) as operate:
-        for portion in in_portions(records, PORTION_BYTES):
-            put += (await operate("put_records", {"stream": stream, "records": portion}))["records"]
-    return put
+        click.echo(f"put {len(put)} records into {stream}")

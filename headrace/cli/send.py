@@ -1,11 +1,23 @@
 """`headrace send`: send messages to a local queue."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import click
 
-from headrace.cli.options import config_option, json_option, unknown_name
+from headrace.cli.options import config_option, json_option
+
+# What SQS says, and what to do about it here.
+HINTS = (
+    ("parameter MessageGroupId.", "A FIFO queue needs --group."),
+    (
+        "ContentBasedDeduplication",
+        "Give --deduplication-id, or configure the queue with content_based_deduplication = true.",
+    ),
+    ("parameter DelaySeconds", "A FIFO queue has one `delay` for all its messages, in the configuration."),
+    ("parameter MessageDeduplicationId is", "--deduplication-id is for FIFO queues."),
+    ("parameter MessageBody", "A message has one character at least."),
+)
 
 
 @click.command()
@@ -37,43 +49,63 @@ def send(
 ) -> None:
     """Send BODY to a QUEUE: text, @FILE, or - for one message a line of standard input.
 
-    Works beside a running simulator, and without one: the message waits in the store.
+    Works beside a running simulator, and without one: the message waits in the store. Lines are sent as they
+    arrive; empty ones are left out. When one is refused, those before it may have been sent: the command says
+    how many.
     """
-    from engine.clock import run
-    from headrace.cli.data_argument import as_text, read_items
+    from headrace.cli.data_argument import as_text, read_batches
+    from headrace.cli.delivery import Delivery
+    from headrace.cli.options import checked_name
     from headrace.config import load
+    from headrace.operations import OperationRefused
 
     configuration = load(config_path, with_code=False)
-    name = queue.removeprefix("queues.")
-    if name not in configuration.file.queues:
-        raise unknown_name("queue", queue, configuration.file.queues, "QUEUE")
+    name = checked_name("queues", queue, configuration.file.queues, "QUEUE")
     options = {
-        "attributes": dict(_attribute(text) for text in attributes),
+        "attributes": _attributes(attributes),
         "group_id": group,
         "deduplication_id": deduplication_id,
         "delay": delay,
     }
     given = {key: value for key, value in options.items() if value not in (None, {})}
-    bodies = [as_text(item, "BODY") for item in read_items(body, "BODY")] * count
-    ids = run(_send(configuration, name, [{"body": each, **given} for each in bodies]))
+    delivery = Delivery(configuration, "send", {"queue": name}, "message")
+    try:
+        for items in read_batches(body, "BODY"):
+            first = len(delivery.taken) // count + 1
+            texts = (as_text(item, "BODY", number) for number, item in enumerate(items, first))
+            delivery.deliver({"body": text, **given} for text in texts for _ in range(count))
+    except BaseException as error:
+        if delivery.taken:
+            _report(name, delivery.taken, as_json)
+        if isinstance(error, OperationRefused) and (hint := _hint(str(error))) is not None:
+            raise OperationRefused(f"{error}\n{hint}") from error
+        raise
+    _report(name, delivery.taken, as_json)
+
+
+def _report(queue: str, ids: Sequence[str], as_json: bool) -> None:
     if as_json:
         import orjson
 
-        click.echo(orjson.dumps({"queue": name, "message_ids": ids}))
+        click.echo(orjson.dumps({"queue": queue, "message_ids": ids}))
     elif len(ids) == 1:
-        click.echo(f"sent to {name}: {ids[0]}")
+        click.echo(f"sent to {queue}: {ids[0]}")
     else:
-        click.echo(f"sent {len(ids)} messages to {name}")
+        click.echo(f"sent {len(ids)} messages to {queue}")
 
 
-async def _send(configuration: Any, queue: str, messages: list[dict[str, Any]]) -> list[str]:
-    from headrace.operations import PORTION_BYTES, in_portions, open_operations
+def _hint(refusal: str) -> str | None:
+    """Return what to do about a refusal in SQS's words, where that is known."""
+    return next((hint for words, hint in HINTS if words in refusal), None)
 
-    ids: list[str] = []
-    async with open_operations(configuration) as operate:
-        for portion in in_portions(messages, PORTION_BYTES):
-            ids += (await operate("send", {"queue": queue, "messages": portion}))["message_ids"]
-    return ids
+
+def _attributes(texts: Sequence[str]) -> dict[str, dict[str, str]]:
+    attributes: dict[str, dict[str, str]] = {}
+    for name, value in map(_attribute, texts):
+        if name in attributes:
+            raise click.BadParameter(f"{name} is given twice", param_hint="--attribute")
+        attributes[name] = value
+    return attributes
 
 
 def _attribute(text: str) -> tuple[str, dict[str, str]]:
