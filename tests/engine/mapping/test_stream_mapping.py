@@ -627,7 +627,7 @@ async def test_a_store_that_fails_holds_records_back_and_loses_none(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     failures = Failures()
-    functions.script = failing("b")
+    functions.script = failing("c")
     mapping = stream_mapping(
         stream, functions, store, clock, feed, on_failure=failures, batch_size=1, maximum_retry_attempts=0
     )
@@ -648,7 +648,7 @@ async def test_a_store_that_fails_holds_records_back_and_loses_none(
         monkeypatch.setattr(store, "write", working)
         await asyncio.sleep(60)
     assert batches(functions) == [["a"], ["b"], ["c"], ["d"]]
-    assert failures.labels() == [["b"]]
+    assert failures.labels() == [["c"]]
     (notice,) = of_kind(facts, Notice)
     assert "no space left" in notice.text
     assert await stored(store) == {ONLY_SHARD: Checkpoint((4,))}
