@@ -37,12 +37,15 @@ from triggers.sqs.removal import begin_purge, drop_expired, purge_some
 from triggers.sqs.send import send
 from triggers.sqs.settings import QueueSettings
 
-IN_FLIGHT_MOST = 120_000  # messages of a queue that may be in the hands of receivers
+IN_FLIGHT_MOST = 120_000  # the quota of both kinds of queue
 SWEEP_INTERVAL = timedelta(minutes=1)
 
 
 class Queue:
-    """One queue. `queues` are all queues by name, among them its dead-letter queue."""
+    """One queue. `queues` are all queues by name, among them its dead-letter queue.
+
+    `in_flight_most` is how many messages may be in the hands of receivers.
+    """
 
     def __init__(
         self,
@@ -54,6 +57,7 @@ class Queue:
         attributes: QueueAttributes | None = None,
         feed: Feed | None = None,
         queues: Mapping[str, "Queue"] | None = None,
+        in_flight_most: int = IN_FLIGHT_MOST,
     ) -> None:
         self.attributes = attributes or QueueAttributes.default(name, account)
         self.name = f"queues.{name}"
@@ -65,7 +69,8 @@ class Queue:
         self._queues = {} if queues is None else queues
         self._arrivals = Arrivals(clock)
         self.created_at = self.changed_at = self._swept_at = clock.now()
-        self._in_flight_at_most = IN_FLIGHT_MOST  # not known yet, which makes the first receive count
+        self._in_flight_most = in_flight_most
+        self._in_flight_at_most = in_flight_most  # not known yet, which makes the first receive count
 
     @property
     def is_fifo(self) -> bool:
@@ -250,7 +255,7 @@ class Queue:
             seen = self._arrivals.count
             room = await self._room()
             if not room and not wanted.leased and not self.is_fifo:
-                raise OverLimit(IN_FLIGHT_MOST)
+                raise OverLimit(self._in_flight_most)
             received = await self._claim(replace(wanted, limit=min(wanted.limit, room)))
             now = self._clock.now()
             if received.rows or (until is not None and now >= until):
@@ -273,9 +278,9 @@ class Queue:
 
     async def _room(self) -> int:
         """Return how many messages more may be in flight, at least. They are counted seldom."""
-        if self._in_flight_at_most >= IN_FLIGHT_MOST:
+        if self._in_flight_at_most >= self._in_flight_most:
             self._in_flight_at_most = (await self.counts()).in_flight
-        return max(0, IN_FLIGHT_MOST - self._in_flight_at_most)
+        return max(0, self._in_flight_most - self._in_flight_at_most)
 
     async def _give_back(self, claiming: "asyncio.Future[Received]") -> None:
         try:
@@ -306,7 +311,7 @@ class Queue:
     async def _delete(self, found: Sequence[Receipt]) -> list[receipts.DeleteOutcome]:
         deleting = partial(receipts.delete, queue=self.attributes, receipts=found, now=self._clock.now())
         outcomes = await self._store.write(deleting)
-        if self.is_fifo or self._in_flight_at_most >= IN_FLIGHT_MOST:
+        if self.is_fifo or self._in_flight_at_most >= self._in_flight_most:
             self.wake()  # the rest of the groups may follow; there is room for more
         return outcomes
 

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 from engine.clock import from_millis, to_millis
 from engine.value import dataclass
-from triggers.sqs import fifo, message_table, redrive
+from triggers.sqs import fairness, fifo, message_table, redrive
 from triggers.sqs.attributes import QueueAttributes
 from triggers.sqs.message_table import MessageRow, oldest_kept
 from triggers.sqs.removal import drop_expired
@@ -99,6 +99,8 @@ def _candidates(
             "queue = ? AND visible_at <= ? ORDER BY visible_at, sequence LIMIT ?",
             (queue.name, now, limit),
         )
+        if any(row.group_id is not None for row in rows):
+            rows = fairness.quiet_first(connection, queue.name, rows, limit, now)
         rows.sort()
         return rows
     found: list[MessageRow] = []

@@ -33,6 +33,10 @@ def many_groups(number: int) -> OutgoingMessage:
     return OutgoingMessage(str(number), group_id=str(number), deduplication_id=str(number))
 
 
+def noisy_and_quiet(number: int) -> OutgoingMessage:
+    return OutgoingMessage(str(number), group_id="quiet" if number % 25 == 24 else "noisy")
+
+
 def instructions_of_a_receive(
     queue: QueueAttributes, message: Callable[[int], OutgoingMessage], backlog: int
 ) -> int:
@@ -63,6 +67,7 @@ def instructions_of_a_receive(
     ("queue", "message"),
     [
         pytest.param(STANDARD, plain, id="in a standard queue"),
+        pytest.param(STANDARD, noisy_and_quiet, id="in a fair queue"),
         pytest.param(FIFO, one_group, id="behind a busy group"),
         pytest.param(FIFO, many_groups, id="among many groups"),
     ],

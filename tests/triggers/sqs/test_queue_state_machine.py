@@ -201,13 +201,16 @@ class StandardLife(QueueLife):
 
     name = "jobs"
 
-    @rule(delays=st.lists(st.sampled_from([0, 0, 0, 5, 60]), min_size=1, max_size=12))
-    def send(self, delays: list[int]) -> None:
+    @rule(
+        delays=st.lists(st.sampled_from([0, 0, 0, 5, 60]), min_size=1, max_size=12),
+        group=st.sampled_from([None, "x", "y"]),
+    )
+    def send(self, delays: list[int], group: str | None) -> None:
         messages = []
         for delay in delays:
             body = self.next_body()
             self.model.send(body, delay=delay * 1000)
-            messages.append(OutgoingMessage(body, delay=timedelta(seconds=delay)))
+            messages.append(OutgoingMessage(body, delay=timedelta(seconds=delay), group_id=group))
         self.do(lambda: self.queue.send(messages))
 
 
