@@ -2,7 +2,9 @@
 
 Windows are aligned to 1970, and open with the first record that arrived in them. At their end the function
 is invoked once more, with `isFinalInvokeForWindow` and without records, and the state is dropped. A state of
-more than 1 MB ends its window early; what still arrives in it begins with an empty state.
+more than 1 MB ends its window early; what still arrives in it begins with an empty state. Without new records
+AWS waits up to two minutes for the end; here a window ends when its time is over and the shard was looked at
+once more, since nothing can arrive in the past.
 Source: Lambda developer guide, "Implementing stateful Kinesis Data Streams processing in Lambda".
 """
 
