@@ -7,8 +7,9 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from engine.errors import HeadraceError
+from engine.value import dataclass
 from headrace.config import Configuration
-from headrace.operations import Operate
+from headrace.operations import Operate, in_portions
 from headrace.references import resolve
 from triggers.replay.records import Kind, SentRecord, sent_records
 
@@ -23,16 +24,23 @@ class SourceUnknown(HeadraceError):
     """The configuration has nothing that an event's records could go to."""
 
 
+class NotWritten(HeadraceError):
+    """The database does not take the change of a row."""
+
+
 class ThroughSource:
     """Sends the records of events to queues, streams and tables, in order, each record once.
 
-    They go to the source of their own name, or to `source` when it is given, such as `queues.jobs`.
+    They go to the source of their own name, or to `source` when it is given, such as `queues.jobs`. Raises
+    ValueError or SourceUnknown for a `source` that there is not.
     """
 
     def __init__(self, configuration: Configuration, operate: Operate, source: str | None) -> None:
         self._configuration = configuration
         self._operate = operate
         self._source = None if source is None else resolve(source, SOURCE_KINDS)
+        if self._source is not None:
+            self._check_known(*self._source)
         self._sent: set[str] = set()
         self._in_order = asyncio.Lock()
 
@@ -48,9 +56,9 @@ class ThroughSource:
                     by_source.setdefault(self._target(record), []).append(record)
                 for (kind, name), group in by_source.items():
                     await self._send(kind, name, [record.content for record in group])
-            except (HeadraceError, sqlite3.Error, OSError) as error:
+                    self._sent.update(record.identity for record in group)
+            except HeadraceError as error:
                 return Answer(str(error))
-            self._sent.update(record.identity for record in records)
             return Answer()
 
     def _target(self, record: SentRecord) -> tuple[Kind, str]:
@@ -59,43 +67,75 @@ class ThroughSource:
             if self._source[0] != kind:
                 raise SourceUnknown(f"{'.'.join(self._source)} takes no records of {kind}")
             name = self._source[1]
+        self._check_known(kind, name)
+        return kind, name
+
+    def _check_known(self, kind: str, name: str) -> None:
         known = getattr(self._configuration.file, kind)
         if name not in known:
             there = ", ".join(known) or "none"
             raise SourceUnknown(
                 f"there is no {kind}.{name} (there are: {there}); name another with --source {kind}.NAME"
             )
-        return kind, name
 
-    async def _send(self, kind: Kind, name: str, contents: Sequence[Mapping[str, Any]]) -> None:
-        if kind == "queues":
-            await self._operate("send", {"queue": name, "messages": contents})
-        elif kind == "streams":
-            await self._operate("put_records", {"stream": name, "records": contents})
-        else:
+    async def _send(self, kind: Kind, name: str, contents: Sequence[dict[str, Any]]) -> None:
+        if kind == "tables":
             await asyncio.to_thread(self._write_rows, name, contents)
+            return
+        for portion in in_portions(contents):
+            if kind == "queues":
+                await self._operate("send", {"queue": name, "messages": portion})
+            else:
+                await self._operate("put_records", {"stream": name, "records": portion})
 
     def _write_rows(self, name: str, contents: Sequence[Mapping[str, Any]]) -> None:
         """Change the rows of a table as the records say, as any other program would."""
         from headrace.sources import database_path
-        from triggers.dynamodb.attribute_value import decode
 
         table = self._configuration.file.tables[name].table or name
         path = database_path(self._configuration, name)
+        changes = [_Change.of(content) for content in contents]
         address = f"{path.resolve().as_uri()}?mode=rw"
-        with closing(sqlite3.connect(address, uri=True, timeout=BUSY_SECONDS)) as connection, connection:
-            connection.execute("PRAGMA recursive_triggers = ON")
-            for change in contents:
-                keys = {column: decode(value) for column, value in change["keys"].items()}
-                image = {column: decode(value) for column, value in change.get("new_image", {}).items()}
-                _apply(connection, table, keys, image if change["event_name"] != "REMOVE" else None)
+        try:
+            with closing(sqlite3.connect(address, uri=True, timeout=BUSY_SECONDS)) as connection, connection:
+                connection.execute("PRAGMA recursive_triggers = ON")
+                for change in changes:
+                    _apply(connection, table, change)
+        except (sqlite3.Error, OverflowError) as error:
+            raise NotWritten(f"tables.{name} in {path}: {error}") from error
 
 
-def _apply(
-    connection: sqlite3.Connection, table: str, keys: Mapping[str, Any], image: Mapping[str, Any] | None
-) -> None:
-    """Make a row what `image` says: changed, inserted, or deleted for None."""
-    where = " AND ".join(f"{_quoted(column)} IS ?" for column in keys)
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """What a record says about a row, in SQLite's values; `image` is None for a row that is deleted."""
+
+    keys: Mapping[str, Any]
+    image: Mapping[str, Any] | None
+
+    @classmethod
+    def of(cls, content: Mapping[str, Any]) -> "_Change":
+        """Raise NotWritten for what is not DynamoDB's JSON."""
+        image = None if content["event_name"] == "REMOVE" else _values(content["new_image"], "NewImage")
+        return cls(_values(content["keys"], "Keys"), image)
+
+
+def _values(attributes: Mapping[str, Any], place: str) -> dict[str, Any]:
+    from triggers.dynamodb.attribute_value import decode
+
+    values = {}
+    for column, attribute in attributes.items():
+        try:
+            values[column] = decode(attribute)
+        except (AttributeError, TypeError, ValueError) as error:
+            raise NotWritten(f"{place}.{column} is no attribute value: {attribute!r}") from error
+    return values
+
+
+def _apply(connection: sqlite3.Connection, table: str, change: _Change) -> None:
+    """Make a row what the change says: changed, inserted or deleted."""
+    keys, image = change.keys, change.image
+    # With its table, since SQLite reads the quoted name of a column that is not there as text.
+    where = " AND ".join(f"{_quoted(table)}.{_quoted(column)} IS ?" for column in keys)
     if image is None:
         connection.execute(f"DELETE FROM {_quoted(table)} WHERE {where}", tuple(keys.values()))  # noqa: S608
         return

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from headrace.cli.options import config_option, unknown_name
+from headrace.cli.options import config_option
 
 BUSY_SECONDS = 10.0  # for a writer that holds the database
 
@@ -14,41 +14,44 @@ BUSY_SECONDS = 10.0  # for a writer that holds the database
 @click.command()
 @click.argument("tables", nargs=-1, metavar="[TABLE...]")
 @config_option
-def detach(tables: tuple[str, ...], config_path: Path) -> None:
+@click.pass_context
+def detach(context: click.Context, tables: tuple[str, ...], config_path: Path) -> None:
     """Remove what captures a TABLE's changes from its database: triggers and change log.
 
-    Without a name, of all tables of the configuration. Changes that were not processed yet are gone then. A
-    simulator that has the table in its configuration puts them back when it starts: take it out first.
+    Without a name, of all tables of the configuration. Changes that were not processed yet are gone then. The
+    simulator has to be stopped; it puts them back when it starts with the table still in its configuration.
     """
+    from headrace.cli.options import checked_name
     from headrace.config import load
     from headrace.control import find_running
     from headrace.sources import database_path
 
     configuration = load(config_path, with_code=False)
     known = configuration.file.tables
-    names = [table.removeprefix("tables.") for table in tables] or list(known)
-    for name in names:
-        if name not in known:
-            raise unknown_name("table", name, known, "TABLE")
+    names = [checked_name("tables", table, known, "TABLE") for table in tables] or list(known)
+    if not names:
+        click.echo("no table is configured.", err=True)
     if find_running(configuration.state) is not None:
         raise click.ClickException("a simulator is running and would put them back: stop it first")
-    for name in names:
-        click.echo(_detach(name, database_path(configuration, name)))
+    failed = False
+    for name in dict.fromkeys(names):
+        try:
+            click.echo(_detach(name, database_path(configuration, name)))
+        except (sqlite3.Error, OSError) as error:
+            click.echo(f"headrace: {name}: {database_path(configuration, name)}: {error}", err=True)
+            failed = True
+    context.exit(1 if failed else 0)
 
 
 def _detach(name: str, path: Path) -> str:
-    """Remove the traces of one table; return what to tell. Raises a ClickException when that fails."""
+    """Remove the traces of one table; return what to tell. Raises sqlite3.Error."""
     from triggers.dynamodb import capture
 
     if not path.exists():
         return f"{name}: there is no {path}"
-    try:
-        with closing(
-            sqlite3.connect(
-                f"{path.resolve().as_uri()}?mode=rw", uri=True, timeout=BUSY_SECONDS, isolation_level=None
-            )
-        ) as connection:
-            found = capture.detach(connection, name)
-    except sqlite3.Error as error:
-        raise click.ClickException(f"{name}: {path}: {error}") from error
+    address = f"{path.resolve().as_uri()}?mode=rw"
+    with closing(
+        sqlite3.connect(address, uri=True, timeout=BUSY_SECONDS, isolation_level=None)
+    ) as connection:
+        found = capture.detach(connection, name)
     return f"{name}: removed from {path}" if found else f"{name}: nothing is left in {path}"

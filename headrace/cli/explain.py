@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -43,7 +43,24 @@ def explain(event: str, mapping: str | None, as_json: bool, config_path: Path) -
     patterns = [each.pattern for each in chosen.filter_criteria.filters] if chosen.filter_criteria else []
     place, text = read_argument(event, "EVENT")
     records = records_of(read_event(place, text, "EVENT"), place)
+    _check_source(records, f"aws:{source}", chosen, place)
     judge_records(compile_criteria(source, patterns), source, records, as_json=as_json)
+
+
+def _check_source(
+    records: "Sequence[dict[str, Any]]", wanted: str, mapping: "MappingSettings", place: str
+) -> None:
+    """Refuse an event that this mapping would never see. Records that do not say whose they are may be."""
+    if not records:
+        raise click.BadParameter(f"{place} has no records", param_hint="EVENT")
+    for number, record in enumerate(records):
+        found = record.get("eventSource", wanted)
+        if found != wanted:
+            raise click.BadParameter(
+                f"{place}: Records[{number}].eventSource is {found!r}, "
+                f"but {mapping.source} has records of {wanted!r}",
+                param_hint="EVENT",
+            )
 
 
 def _choose(wanted: str | None, mappings: "Sequence[MappingSettings]") -> "MappingSettings":
@@ -56,18 +73,18 @@ def _choose(wanted: str | None, mappings: "Sequence[MappingSettings]") -> "Mappi
     else:
         found = [each for each in mappings if wanted in _names(each)]
     if len(found) != 1:
-        _ask("which mapping?" if wanted is None or found else f"there is no mapping {wanted!r}", mappings)
+        several = wanted is None or found
+        _ask("which mapping?" if several else f"there is no mapping {wanted!r}.", mappings)
     return found[0]
 
 
 def _names(mapping: "MappingSettings") -> set[str]:
     """Return what a mapping can be called by: its source and its function, with and without the kind."""
-    return {
-        name
-        for reference in (mapping.source, mapping.function)
-        for name in (reference, reference.partition(".")[2])
-        if name
-    } | {f"functions.{mapping.function}"}
+    from headrace.references import resolve
+
+    kind, source = resolve(mapping.source, tuple(SOURCES))
+    _, function = resolve(mapping.function, ("functions",))
+    return {mapping.source, f"{kind}.{source}", source, mapping.function, f"functions.{function}", function}
 
 
 def _ask(question: str, mappings: "Sequence[MappingSettings]") -> NoReturn:

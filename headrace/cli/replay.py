@@ -127,13 +127,13 @@ async def _open_functions(config_path: Path) -> "AsyncIterator[Answering]":
 async def _open_source(config_path: Path, source: str | None) -> "AsyncIterator[Answering]":
     from headrace.config import load
     from headrace.operations import open_operations
-    from headrace.through_source import ThroughSource
+    from headrace.through_source import SourceUnknown, ThroughSource
 
     configuration = load(config_path, with_code=False)
     async with open_operations(configuration) as operate:
         try:
             through = ThroughSource(configuration, operate, source)
-        except ValueError as error:
+        except (ValueError, SourceUnknown) as error:
             raise click.BadParameter(str(error), param_hint="--source") from error
 
         async def answer(_: str, payload: bytes) -> "Answer":
