@@ -1,6 +1,7 @@
 """Records of received messages beside the example events and Powertools."""
 
 import json
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,7 @@ async def test_a_record_is_like_the_example(
     await sender.send([message])
     if queue == "orders-dead":
         for _ in range(2):
-            await sender.receive(1, visibility_timeout=sender.visibility_timeout * 0)
+            await sender.receive(1, visibility_timeout=timedelta(), wait=timedelta())
     (received,) = await queues[queue].receive(1)
     record = json.loads(json.dumps(received.record))
     expected = json.loads((EXAMPLES / f"{example}.json").read_text(encoding="utf-8"))["Records"][0]
