@@ -14,7 +14,7 @@ from triggers.dynamodb import capture_sql
 from triggers.dynamodb.capture_sql import MARK, Names, names_for
 from triggers.dynamodb.late_columns import fill_in
 from triggers.dynamodb.shape import Shape, columns_from_json, columns_to_json, shape_of
-from triggers.dynamodb.table_schema import TableSchema, quoted, read_schema
+from triggers.dynamodb.table_schema import CaptureImpossible, TableSchema, quoted, read_schema
 
 POSITIONS_PER_MILLISECOND = 1000
 _READ_COLUMN = re.compile(r'SELECT OLD\.("(?:[^"]|"")*"|\w+)\)')
@@ -61,16 +61,24 @@ class _Installed:
 def bring_into_line(connection: sqlite3.Connection, plan: Plan) -> Capture | None:
     """Capture the table as it is now; return None when there is neither a table nor a log of it.
 
-    Raises CaptureImpossible, and sqlite3.Error when the database cannot be written: nothing has changed then.
+    Raises CaptureImpossible, having put away what is left, and sqlite3.Error when the database cannot be
+    written: nothing has changed then.
     """
-    capture = _as_needed(connection, plan)
-    if capture is not None:
-        return capture
-    if not _exists(connection, names_for(plan.resource)) and read_schema(connection, plan.table) is None:
-        return None
-    with transaction(connection):
-        # Again, now that nobody else can change it.
-        return _as_needed(connection, plan) or _install(connection, plan)
+    names = names_for(plan.resource)
+    try:
+        capture = _as_needed(connection, plan)
+        if capture is not None:
+            return capture
+        if not _exists(connection, names) and read_schema(connection, plan.table) is None:
+            return None
+        with transaction(connection):
+            # Again, now that nobody else can change it.
+            return _as_needed(connection, plan) or _install(connection, plan)
+    except CaptureImpossible:
+        if _triggers_on(connection, names):
+            with transaction(connection):
+                _put_away(connection, names)
+        raise
 
 
 def detach(connection: sqlite3.Connection, resource: str) -> bool:
@@ -123,9 +131,7 @@ def _install(connection: sqlite3.Connection, plan: Plan) -> Capture:
     installed = None if is_new else _installed(connection, names)
     on = _triggers_on(connection, names)
     if schema is None:
-        if installed is not None:
-            _settle_shape(connection, names, installed.shape.number)
-        _run(connection, capture_sql.drop_triggers(names))
+        _put_away(connection, names)
         return _read(connection, names, is_active=False, change="is not there any more: waiting for it")
     used = _slots(connection, names)
     present: Sequence[tuple[str, int]] = ()
@@ -197,8 +203,12 @@ def _present_columns(connection: sqlite3.Connection, names: Names, shape: Shape)
     ]
 
 
-def _settle_shape(connection: sqlite3.Connection, names: Names, number: int) -> None:
-    connection.execute(f"UPDATE {names.log} SET shape = ? WHERE shape IS NULL", (number,))  # noqa: S608 - quoted
+def _put_away(connection: sqlite3.Connection, names: Names) -> None:
+    """Log no more; what was logged can still be read."""
+    if _exists(connection, names):
+        number = _installed(connection, names).shape.number
+        connection.execute(f"UPDATE {names.log} SET shape = ? WHERE shape IS NULL AND kind > 0", (number,))  # noqa: S608
+    _run(connection, capture_sql.drop_triggers(names))
 
 
 def _is_new_table(

@@ -3,12 +3,13 @@
 Every function takes a connection in autocommit mode, on the thread that owns it.
 """
 
+import itertools
 import sqlite3
 from collections.abc import Callable
 from typing import Any
 
 from triggers.dynamodb.capture import transaction
-from triggers.dynamodb.capture_sql import Names
+from triggers.dynamodb.capture_sql import MARK, Names
 
 TRIM_STEP = 1000  # rows a transaction
 
@@ -70,19 +71,25 @@ def position_before(
 def trim(connection: sqlite3.Connection, names: Names, is_expired: Callable[[int, int], bool]) -> bool:
     """Delete expired changes from the beginning, some at a time; return whether there may be more of them.
 
-    The last row always stays: its position must not be used again.
+    One row always stays, a mark in the end, so that no position is used again.
     """
     rows = connection.execute(
-        f"SELECT position, at FROM {names.log} WHERE position < (SELECT max(position) FROM {names.log})"  # noqa: S608
-        " ORDER BY position LIMIT ?",
+        f"SELECT position, at, kind FROM {names.log} ORDER BY position LIMIT ?",  # noqa: S608 - quoted
         (TRIM_STEP,),
     ).fetchall()
-    expired = 0
-    for position, millis in rows:
-        if not is_expired(position, millis):
-            break
-        expired = position
+    expired = [
+        (position, kind)
+        for position, _, kind in itertools.takewhile(lambda row: is_expired(row[0], row[1]), rows)
+    ]
+    newest = newest_position(connection, names)
+    if expired and expired[-1] == (newest, MARK):
+        expired.pop()
     if expired:
+        last = expired[-1][0]
         with transaction(connection):
-            connection.execute(f"DELETE FROM {names.log} WHERE position <= ?", (expired,))  # noqa: S608 - quoted
-    return len(rows) == TRIM_STEP and rows[-1][0] == expired
+            if last == newest_position(connection, names):
+                connection.execute(
+                    f"INSERT INTO {names.log} (kind, at) SELECT {MARK}, max(at) FROM {names.log}"  # noqa: S608
+                )
+            connection.execute(f"DELETE FROM {names.log} WHERE position <= ?", (last,))  # noqa: S608 - quoted
+    return len(expired) == TRIM_STEP

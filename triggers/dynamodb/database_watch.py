@@ -1,8 +1,8 @@
 """Says when it is worth looking at a database: soon after a write, and now and then.
 
 A write to the database, its write-ahead log or its rollback journal is a hint. It comes before the commit is
-complete, so a few looks follow it at growing distances. Where the system does not report writes (a network
-file system), looking now and then is what is left.
+complete, so looks follow it at distances that double. Where the system does not report writes, as on some
+network file systems, no hint ever comes, and a look a second is what is left.
 """
 
 import asyncio
@@ -13,9 +13,10 @@ from pathlib import Path
 
 from engine.watching import FolderWatcher, Hint, Watch
 
-AFTER_A_HINT_SECONDS = (0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128)
-NOW_AND_THEN_SECONDS = (0.25, 0.5, 1.0)
-BETWEEN_LOOKS_SECONDS = 0.002
+SHORTEST_SECONDS = 0.002
+LONGEST_SECONDS = 30.0
+LONGEST_WITHOUT_HINTS_SECONDS = 1.0
+PATIENCE_SECONDS = 0.25  # a transaction that takes longer may be one that a crash has left
 _JOURNAL_IN_USE = bytes.fromhex("d9d505f920a163d7")
 
 
@@ -29,8 +30,8 @@ class DatabaseWatch:
         self._files: frozenset[str] = frozenset()
         self._journal = Path(f"{path}-journal")
         self._hinted = asyncio.Event()
-        self._delays = iter(AFTER_A_HINT_SECONDS)
-        self._idle_looks = 0
+        self._distance = SHORTEST_SECONDS
+        self._hints_come = False
 
     def close(self) -> None:
         """Watch no longer."""
@@ -40,30 +41,28 @@ class DatabaseWatch:
 
     async def next_look(self) -> None:
         """Return when it is worth looking again."""
-        await asyncio.sleep(BETWEEN_LOOKS_SECONDS)
+        await asyncio.sleep(SHORTEST_SECONDS)
         while True:
-            self._begin()
-            if await self._wait_for_hint():
-                self._delays = iter(AFTER_A_HINT_SECONDS)
-                self._idle_looks = 0
-            elif self._idle_looks:
-                return
-            if not self._is_being_written():
+            self.begin()
+            waited = self._distance
+            if await self._hint_within(waited):
+                self._distance = SHORTEST_SECONDS
+            else:
+                longest = LONGEST_SECONDS if self._hints_come else LONGEST_WITHOUT_HINTS_SECONDS
+                self._distance = min(2 * waited, longest)
+            if waited >= PATIENCE_SECONDS or not self._is_being_written():
                 return
 
-    async def _wait_for_hint(self) -> bool:
-        delay = next(self._delays, None)
-        if delay is None:
-            delay = NOW_AND_THEN_SECONDS[min(self._idle_looks, len(NOW_AND_THEN_SECONDS) - 1)]
-            self._idle_looks += 1
+    async def _hint_within(self, seconds: float) -> bool:
         with suppress(TimeoutError):
-            async with asyncio.timeout(delay):
+            async with asyncio.timeout(seconds):
                 await self._hinted.wait()
         was_hinted = self._hinted.is_set()
         self._hinted.clear()
+        self._hints_come = self._hints_come or was_hinted
         return was_hinted
 
-    def _begin(self) -> None:
+    def begin(self) -> None:
         """Watch the folder that the file is in, as soon as there is one."""
         if self._watch is None:
             real = Path(os.path.realpath(self._path))

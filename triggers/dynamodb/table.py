@@ -78,6 +78,7 @@ class Table:
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._trim_now_and_then(), name=f"{self.name}: trim")
+                watch.begin()  # before the capture is written, so that it is known whether hints come
                 while True:
                     await self._look()
                     self._reader.is_label_settled = True
