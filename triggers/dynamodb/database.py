@@ -12,7 +12,7 @@ from engine.clock import Clock
 
 T = TypeVar("T")
 
-BUSY_TIMEOUT_SECONDS = 1.0  # for a lock that a writer holds
+BUSY_TIMEOUT_SECONDS = 0.1  # for a lock that a writer holds
 
 
 class UserDatabase:

@@ -29,6 +29,7 @@ from triggers.dynamodb.table_schema import CaptureImpossible
 
 TRIM_EVERY = timedelta(hours=1)
 RETRY_AFTER = timedelta(milliseconds=100)
+FIRST_TRIES = 20  # at a database that is locked, before others may start without it
 _LOCKED = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 
@@ -79,11 +80,15 @@ class Table:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._trim_now_and_then(), name=f"{self.name}: trim")
                 watch.begin()  # before the capture is written, so that it is known whether hints come
+                for _ in range(FIRST_TRIES):
+                    if not await self._look():
+                        break
+                    await self._clock.sleep_until(self._clock.now() + RETRY_AFTER)
+                self._reader.is_label_settled = True
+                self.ready.set()
                 while True:
-                    await self._look()
-                    self._reader.is_label_settled = True
-                    self.ready.set()
                     await watch.next_look()
+                    await self._look()
         finally:
             watch.close()
             await self._database.close()
@@ -138,8 +143,8 @@ class Table:
         """Return a position before that of anything that will be logged."""
         return to_millis(self._clock.real_now()) * POSITIONS_PER_MILLISECOND
 
-    async def _look(self) -> None:
-        """See what is new, and tell listeners or the user."""
+    async def _look(self) -> bool:
+        """See what is new, and tell listeners or the user; return whether a lock was in the way."""
         try:
             sight = await self._database.run(self._reader.look)
         except FileNotFoundError:
@@ -151,20 +156,21 @@ class Table:
             self._owes_a_call = True
             if getattr(error, "sqlite_errorcode", 0) & 0xFF not in _LOCKED:
                 self._tell("error", f"cannot use the database {self._path}: {error}; trying again")
-            elif not self.ready.is_set():
-                self._tell(
-                    "warning", f"the database {self._path} is locked by another program: waiting for it"
-                )
+                return False
+            if not self.ready.is_set():
+                text = f"the database {self._path} is locked by another program: waiting for it"
+                self._tell("warning", text)
+            return True
         else:
             self._see(sight)
+        return False
 
     def _see(self, sight: Sight) -> None:
         if sight.capture is None or not sight.capture.is_active:
             self._tell("warning", f"waiting for the table {self._table} in {self._path}")
         else:
             self._told = None
-            if sight.change is not None:
-                self._publish("info", f"{self._table} in {self._path}: {sight.change}")
+        self._tell_what_changed()
         if sight.newest is not None and (sight.newest != self._newest or self._owes_a_call):
             self._newest, self._owes_a_call = sight.newest, False
             for listener in self._listeners:
@@ -180,6 +186,10 @@ class Table:
                 while await self._database.run(self._reader.trim):
                     pass
             await self._clock.sleep_until(self._clock.now() + TRIM_EVERY)
+
+    def _tell_what_changed(self) -> None:
+        while self._reader.changes:
+            self._publish("info", f"{self._table} in {self._path}: {self._reader.changes.popleft()}")
 
     def _tell_what_was_not_shown(self) -> None:
         for column in sorted(self._reader.unshown - self._unshown):

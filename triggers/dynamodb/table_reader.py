@@ -1,6 +1,7 @@
 """What is done on the thread that owns a user's database: keep its capture in line, read records, trim."""
 
 import sqlite3
+from collections import deque
 from datetime import datetime, timedelta
 
 from engine.arn import Account
@@ -21,20 +22,17 @@ RETENTION = timedelta(hours=24)
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """What is to be seen of a table: its capture, and the last position, None without a log.
-
-    `change` says what was done to the capture just now.
-    """
+    """What is to be seen of a table: its capture, and the last position, None without a log."""
 
     capture: Capture | None
     newest: int | None
-    change: str | None
 
 
 class TableReader:
     """Looks at one table through one connection. `label` is the stream's, for good once it is settled.
 
-    Every method is called on the connection's thread.
+    Every method is called on the connection's thread. `changes` gathers what was done to the capture, and
+    `unshown` the columns with values that DynamoDB does not have, for somebody else to take.
     """
 
     def __init__(
@@ -43,6 +41,7 @@ class TableReader:
         self.label = label
         self.is_label_settled = False
         self.was_missing = False
+        self.changes: deque[str] = deque()
         self.unshown: set[str] = set()
         self._name = name
         self._settings = settings
@@ -64,15 +63,14 @@ class TableReader:
         if connection is not self._connection:
             self._connection, self._versions = connection, None
         data, schema = _version(connection, "data"), _version(connection, "schema")
-        change = None
         if self._versions is None or self._versions[1] != schema:
-            change = self._bring_into_line(connection)
+            self._bring_into_line(connection)
             schema = _version(connection, "schema")
         if self._versions != (data, schema) and self._capture is not None:
             self._newest = change_log.newest_position(connection, self._names)
             self._arrivals.notice(self._newest)
         self._versions = data, schema
-        return Sight(self._capture, self._newest, change)
+        return Sight(self._capture, self._newest)
 
     def read(self, connection: sqlite3.Connection, after: int, limit: int) -> list[StreamRecord]:
         """Return up to `limit` records after a position, about 10 MB at most. Raises as `look` does."""
@@ -125,7 +123,7 @@ class TableReader:
             with transaction(connection):
                 move_on(connection, self._names, to_millis(self._clock.real_now()))
 
-    def _bring_into_line(self, connection: sqlite3.Connection) -> str | None:
+    def _bring_into_line(self, connection: sqlite3.Connection) -> None:
         plan = Plan(
             self._name,
             self._settings.table or self._name,
@@ -138,7 +136,7 @@ class TableReader:
         self.was_missing = capture is None or not capture.is_active
         if capture is None:
             self._newest = None
-            return None
+            return
         if capture.label != self.label:
             if self.is_label_settled:
                 rename_stream(connection, self._names, self.label)
@@ -146,7 +144,8 @@ class TableReader:
                 self.label = capture.label
                 self._builder = self._make_builder()
         self._builder.learn(capture.shapes)
-        return capture.change
+        if capture.change is not None:
+            self.changes.append(capture.change)
 
     def _make_builder(self) -> RecordBuilder:
         return RecordBuilder(

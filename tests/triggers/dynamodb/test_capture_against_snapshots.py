@@ -154,7 +154,7 @@ def replay(records: list[StreamRecord], items: dict[str, Any]) -> dict[str, Any]
 
 @pytest.mark.parametrize(("definition", "key"), SHAPES.values(), ids=SHAPES)
 @given(statements=st.lists(STATEMENTS, max_size=12))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_records_lead_from_one_state_of_the_table_to_the_next(
     definition: str, key: str, statements: list[str]
 ) -> None:
@@ -173,7 +173,7 @@ def test_records_lead_from_one_state_of_the_table_to_the_next(
     statement=STATEMENTS.filter(lambda text: text.startswith(("INSERT", "UPDATE", "DELETE"))),
     recursive=st.booleans(),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_one_statement_makes_at_most_one_record_of_an_item_and_row(
     definition: str, key: str, before: list[str], statement: str, recursive: bool
 ) -> None:
