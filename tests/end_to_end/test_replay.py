@@ -101,7 +101,7 @@ def test_a_folder_is_played_and_its_bad_files_are_named(two_functions: Path) -> 
         pytest.param(["missing.json"], "missing.json: there is no such file", id="no such file"),
         pytest.param(["bad.json"], "bad.json:1:2: Expecting property name", id="malformed"),
         pytest.param([INVOKE, "--speed", "0"], "neither a number from 0.001", id="no speed"),
-        pytest.param([INVOKE, "--through", "source"], "No such option", id="not simulated"),
+        pytest.param([INVOKE, "--through", "queue"], "is not one of", id="through nothing there is"),
     ],
 )
 def test_what_cannot_be_replayed_is_explained_with_status_2(
