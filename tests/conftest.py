@@ -1,14 +1,24 @@
-"""Every async test runs on the virtual-time loop; those in tests/end_to_end run on the real one."""
+"""Every async test runs on the virtual-time loop; those in tests/end_to_end run on the real one.
+
+Random examples are new ones in every run, except where HYPOTHESIS_PROFILE=ci asks for the same ones.
+"""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from engine.clock import Clock, SimulatorLoop, VirtualTimeLoop, running_clock
 from engine.feed import Feed
 from engine.store.database import Store
+
+# How long an example takes says more about the machine than about the code.
+settings.register_profile("local", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("ci", settings.get_profile("local"), derandomize=True)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "local"))
 
 SHARED = Path(__file__).parent.parent.parent / "shared"
 
