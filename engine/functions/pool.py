@@ -247,7 +247,8 @@ class Functions:
         turn: asyncio.Future[Environment | None] = asyncio.get_running_loop().create_future()
         waiter = _Waiter(state, not invocation.caller_waits, turn, self._clock.stopwatch())
         self._waiting.append(waiter)
-        self._let_start()
+        if self._patience_timer is None or not waiter.patient_until:
+            self._let_start()
         try:
             environment = await waiter.turn
         except asyncio.CancelledError:

@@ -21,10 +21,12 @@ HAS_FIFOS = hasattr(os, "mkfifo")
 
 
 class Run:
-    """An invocation, as the writer of files. Times are of the real clock, in nanoseconds."""
+    """An invocation that has written files. Times are of the real clock, in nanoseconds.
+
+    `lineage` has the functions that led to the invocation, its own last.
+    """
 
     def __init__(self, lineage: tuple[str, ...], began_ns: int) -> None:
-        """`lineage` has the functions that led to the invocation, its own last."""
         self.lineage = lineage
         self.began_ns = began_ns
         self.ended_ns: int | None = None
@@ -89,7 +91,9 @@ class WriteReports:
         self.path = fifo
         self._written = written
         self._clock = clock
-        self._run: Run | None = None
+        self._lineage: tuple[str, ...] | None = None  # of the invocation that runs
+        self._began = 0.0  # on the stopwatch
+        self._run: Run | None = None  # once it has written something
         self._rest = b""
         os.mkfifo(fifo, 0o600)
         self._descriptor = os.open(
@@ -99,13 +103,14 @@ class WriteReports:
 
     def begin(self, lineage: tuple[str, ...]) -> None:
         """Take what is reported from now on for the doing of an invocation with this lineage."""
-        self._run = Run(lineage, self._now_ns())
+        self._lineage, self._began, self._run = lineage, self._clock.stopwatch(), None
 
     def end(self) -> None:
         """The invocation has ended."""
+        self.read()
         if self._run is not None:
-            self.read()
             self._run.ended_ns = self._now_ns()
+        self._lineage = None
 
     def read(self) -> None:
         """Take note of what has been reported until now."""
@@ -114,9 +119,13 @@ class WriteReports:
         except BlockingIOError:
             return
         *paths, self._rest = (self._rest + data).split(b"\0")
-        if self._run is not None:
-            for path in paths:
-                self._written.note(os.fsdecode(path), self._run)
+        if self._lineage is None:
+            return
+        if self._run is None:
+            lasted = self._clock.stopwatch() - self._began
+            self._run = Run(self._lineage, self._now_ns() - int(lasted * 1e9))
+        for path in paths:
+            self._written.note(os.fsdecode(path), self._run)
 
     def close(self) -> None:
         """Remove the pipe."""
