@@ -23,6 +23,7 @@ from headrace.control import STATUS_PATH
 from headrace.operations import OPERATIONS_PATH, perform
 from triggers.s3.bucket import Bucket
 
+OPERATION_BYTES = 16 * 1024 * 1024  # the largest record of a stream, in base64
 GRACE_SECONDS = 0.25  # for requests in progress; invocations have had theirs by then
 
 
@@ -50,7 +51,7 @@ def endpoint(
             answer = await status()
         elif request.method == "POST" and request.path.startswith(OPERATIONS_PATH):
             operation = request.path.removeprefix(OPERATIONS_PATH)
-            code, answer = await perform(channels, operation, await request.read())
+            code, answer = await perform(channels, operation, await _body(request))
         else:
             code, answer = 404, {"message": f"there is no {request.path}"}
         return web.Response(body=orjson.dumps(answer), status=code, content_type="application/json")
@@ -66,3 +67,12 @@ def endpoint(
     sqs = SqsWire(channels.queues, account, listener.url).service()
     targets = {service.name: service.handle for service in (kinesis, sqs)}
     return Endpoint(listener, Handlers(lambda_, s3.handle, control, targets), GRACE_SECONDS)
+
+
+async def _body(request: web.BaseRequest) -> bytes:
+    body = bytearray()
+    async for chunk in request.content.iter_any():
+        body += chunk
+        if len(body) > OPERATION_BYTES:
+            raise web.HTTPRequestEntityTooLarge(OPERATION_BYTES, len(body))
+    return bytes(body)

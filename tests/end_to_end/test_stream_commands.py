@@ -18,6 +18,9 @@ shards = 2
 
 [streams.idle]
 
+[streams.large]
+max_record_size_in_kib = 10_240
+
 [[event_source_mappings]]
 source = "streams.clicks"
 function = "keep"
@@ -89,6 +92,20 @@ def test_a_hash_key_chooses_the_shard_and_without_keys_records_spread(folder: Pa
     assert (lower["shard_id"], upper["shard_id"]) == ("shardId-000000000000", "shardId-000000000001")
     anywhere = put(folder, "clicks", "a", "--count", "40")
     assert {each["shard_id"] for each in anywhere} == {lower["shard_id"], upper["shard_id"]}
+
+
+@pytest.mark.usefixtures("running")
+def test_the_largest_record_is_put_beside_a_simulator_and_a_larger_one_refused(folder: Path) -> None:
+    (folder / "largest.bin").write_bytes(bytes(10 * 1024 * 1024 - 1))
+    (folder / "larger.bin").write_bytes(bytes(10 * 1024 * 1024))
+    (folder / "huge.bin").write_bytes(bytes(20 * 1024 * 1024))
+    assert len(put(folder, "large", "@largest.bin", "--partition-key", "k")) == 1
+    larger = headrace(folder, "put-record", "large", "@larger.bin", "--partition-key", "k")
+    assert larger.returncode == 1
+    assert b"Value at 'data' failed to satisfy constraint" in larger.stderr
+    huge = headrace(folder, "put-record", "large", "@huge.bin", "--partition-key", "k")
+    assert huge.returncode == 1
+    assert b"the running simulator" in huge.stderr
 
 
 def test_without_a_simulator_records_wait_for_the_next_start(tmp_path: Path) -> None:
