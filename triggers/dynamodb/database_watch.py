@@ -1,8 +1,8 @@
 """Says when it is worth looking at a database: soon after a write, and now and then.
 
 A write to the database, its write-ahead log or its rollback journal is a hint. It comes before the commit is
-complete, so looks follow it at distances that double. Where the system does not report writes, as on some
-network file systems, no hint ever comes, and a look a second is what is left.
+complete, so more looks follow it: for a second at short distances, then at distances that double. Where the
+system does not report writes, as on some network file systems, a look a second is what is left.
 """
 
 import asyncio
@@ -14,6 +14,8 @@ from pathlib import Path
 from engine.watching import FolderWatcher, Hint, Watch
 
 SHORTEST_SECONDS = 0.002
+SHORT_SECONDS = 0.02
+SHORT_FOR_SECONDS = 1.0  # after a hint
 LONGEST_SECONDS = 30.0
 LONGEST_WITHOUT_HINTS_SECONDS = 1.0
 PATIENCE_SECONDS = 0.25  # a transaction that takes longer may be one that a crash has left
@@ -31,6 +33,7 @@ class DatabaseWatch:
         self._journal = Path(f"{path}-journal")
         self._hinted = asyncio.Event()
         self._distance = SHORTEST_SECONDS
+        self._since_hint = 0.0
         self._hints_come = False
 
     def close(self) -> None:
@@ -46,12 +49,17 @@ class DatabaseWatch:
             self.begin()
             waited = self._distance
             if await self._hint_within(waited):
-                self._distance = SHORTEST_SECONDS
+                self._distance, self._since_hint = SHORTEST_SECONDS, 0.0
             else:
-                longest = LONGEST_SECONDS if self._hints_come else LONGEST_WITHOUT_HINTS_SECONDS
-                self._distance = min(2 * waited, longest)
+                self._since_hint += waited
+                self._distance = min(2 * waited, self._longest())
             if waited >= PATIENCE_SECONDS or not self._is_being_written():
                 return
+
+    def _longest(self) -> float:
+        if self._since_hint < SHORT_FOR_SECONDS:
+            return SHORT_SECONDS
+        return LONGEST_SECONDS if self._hints_come else LONGEST_WITHOUT_HINTS_SECONDS
 
     async def _hint_within(self, seconds: float) -> bool:
         with suppress(TimeoutError):
@@ -73,9 +81,10 @@ class DatabaseWatch:
 
     def _note(self, hints: Sequence[Hint]) -> None:
         for hint in hints:
-            if hint.folder and not Path(hint.path).exists():
-                self.close()  # the folder may come again, as another one
-            if hint.path in self._files or hint.folder or hint.overflow:
+            if hint.path in self._files or hint.overflow:
+                self._hinted.set()
+            elif self._watch is not None and hint.path == str(self._watch.folder):
+                self.close()  # the folder is gone; it may come again, as another one
                 self._hinted.set()
 
     def _is_being_written(self) -> bool:
