@@ -17,6 +17,9 @@ from triggers.sqs.receipt_handle import Receipt
 MILLISECOND = timedelta(milliseconds=1)
 LONGEST_HOLD = timedelta(hours=12)  # from a receipt to the end of its visibility timeout
 
+NAMED = "(sequence = ? AND message_id = ?)"
+ROWS_PER_DELETE = 100  # SQLite takes no expression that is much longer
+
 DeleteOutcome = Literal["deleted", "expired"]  # what is gone already counts as deleted
 ChangeOutcome = Literal["changed", "absent", "expired", "too_long"]
 
@@ -45,19 +48,19 @@ def delete(
             groups.add(deleted[0])
             outcomes.append("deleted")
         else:
-            outcomes.append("expired" if _exists(connection, queue, receipt) else "deleted")
+            outcomes.append("expired" if _exists(connection, queue, receipt, now) else "deleted")
     fifo.refresh(connection, queue.name, groups)
     return outcomes
 
 
 def _delete(connection: sqlite3.Connection, queue: QueueAttributes, receipts: Sequence[Receipt]) -> None:
-    marks = ", ".join("?" * len(receipts))
-    connection.execute(
+    for start in range(0, len(receipts), ROWS_PER_DELETE):
+        chunk = receipts[start : start + ROWS_PER_DELETE]
         # The plus keeps SQLite from going through the whole queue. A sequence is used again, an id is not.
-        f"DELETE FROM sqs_messages WHERE sequence IN ({marks}) AND message_id IN ({marks})"  # noqa: S608
-        " AND +queue = ?",
-        (*(each.sequence for each in receipts), *(each.message_id for each in receipts), queue.name),
-    )
+        connection.execute(
+            f"DELETE FROM sqs_messages WHERE ({' OR '.join([NAMED] * len(chunk))}) AND +queue = ?",  # noqa: S608
+            (*(value for each in chunk for value in (each.sequence, each.message_id)), queue.name),
+        )
 
 
 def change_visibility(
@@ -90,7 +93,7 @@ def change_visibility(
         ),
     ).fetchone()
     if changed is None:
-        return "expired" if queue.is_fifo and _exists(connection, queue, receipt) else "absent"
+        return "expired" if queue.is_fifo and _exists(connection, queue, receipt, now) else "absent"
     if queue.is_fifo:
         fifo.refresh(connection, queue.name, [changed[0]])
     return "changed"
@@ -125,11 +128,11 @@ def release_leases(connection: sqlite3.Connection, queue: QueueAttributes, now: 
         fifo.refresh(connection, queue.name, {group for (group,) in groups})
 
 
-def _exists(connection: sqlite3.Connection, queue: QueueAttributes, receipt: Receipt) -> bool:
+def _exists(connection: sqlite3.Connection, queue: QueueAttributes, receipt: Receipt, now: datetime) -> bool:
     return (
         connection.execute(
-            "SELECT 1 FROM sqs_messages WHERE sequence = ? AND message_id = ? AND queue = ?",
-            (receipt.sequence, receipt.message_id, queue.name),
+            "SELECT 1 FROM sqs_messages WHERE sequence = ? AND message_id = ? AND queue = ? AND sent_at > ?",
+            (receipt.sequence, receipt.message_id, queue.name, oldest_kept(queue, now)),
         ).fetchone()
         is not None
     )

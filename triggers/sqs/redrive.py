@@ -82,11 +82,11 @@ def move_some(connection: sqlite3.Connection, task: MoveTask, limit: int, now: d
     millis = to_millis(now)
     rows = message_table.select(
         connection,
-        "queue = ? AND visible_at <= ?"
+        "queue = ? AND visible_at <= ? AND sent_at > ?"
         + ("" if task.destination is not None else from_known)
         + (" ORDER BY sequence" if task.source.is_fifo else " ORDER BY visible_at, sequence")
         + " LIMIT ?",
-        (task.source.name, millis, *known, limit),
+        (task.source.name, millis, message_table.oldest_kept(task.source, now), *known, limit),
     )
     targets = [task.destination or task.origins[row.dead_letter_source or ""] for row in rows]
     for row, target in zip(rows, targets, strict=True):

@@ -186,6 +186,13 @@ async def test_moving_back_can_go_to_any_queue_of_the_same_kind(make: MakeQueues
             await queues["failures"].move_back(queues[wrong])
 
 
+async def test_moving_back_leaves_what_has_expired(make: MakeQueues) -> None:
+    queues = make(jobs={}, failures={"message_retention_period": 60})
+    await queues["failures"].send([OutgoingMessage("old")])
+    await asyncio.sleep(60)
+    assert await queues["failures"].move_back(queues["jobs"]) == 0
+
+
 async def test_moving_back_keeps_the_order_of_groups(make: MakeQueues) -> None:
     queues = make(jobs_fifo=redrive_to("failures.fifo", 1), failures_fifo={})
     queue, failures = queues["jobs.fifo"], queues["failures.fifo"]
