@@ -56,6 +56,11 @@ class QueueBuffer:
     def __len__(self) -> int:
         return len(self._received)
 
+    @property
+    def free_bytes(self) -> int:
+        """How much JSON there is room for beside what waits."""
+        return max(0, PAYLOAD_BYTES - self._bytes)
+
     def extend(self, received: Sequence[ReceivedMessage]) -> None:
         """Add messages at the end."""
         self._received.extend(received)
@@ -81,11 +86,6 @@ class QueueBuffer:
         else:
             return None
         return QueueBatch(self._take(count), reason)
-
-    def drop_returned(self, now: datetime) -> None:
-        """Forget messages that have waited here for so long that the queue shows them again."""
-        while self._received and self._received[0].returns_at <= now:
-            self._take(1)
 
     def clear(self) -> list[QueueMessage]:
         """Take everything out."""

@@ -6,7 +6,7 @@ Source: Lambda developer guide, "Handling errors for an SQS event source".
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from engine.clock import Clock
 from engine.errors import HeadraceError
@@ -47,41 +47,13 @@ class QueueDelivery:
         self._on_trouble = on_trouble
         self._on_answer = on_answer
 
-    async def deliver(self, batches: Sequence[QueueBatch], on_invoked: Callable[[], None]) -> None:
-        """Invoke with each batch after the other and settle it; `on_invoked` is called after the last one.
-
-        Several batches come from one receive of a FIFO queue: what belongs to a group that has failed is
-        not given to the function, for it must not overtake.
-        """
-        attempted = None
+    async def deliver(self, batch: QueueBatch, on_invoked: Callable[[], None]) -> None:
+        """Invoke with a batch and settle it; `on_invoked` is called in between."""
         try:
-            if len(batches) == 1:
-                attempted = await self._invoker.invoke(batches[0])
-            else:
-                await self._deliver_in_order(batches)
+            attempted = await self._invoker.invoke(batch)
         finally:
             on_invoked()
-        if attempted is not None:
-            await self._settle(batches[0], attempted)
-
-    async def _deliver_in_order(self, batches: Sequence[QueueBatch]) -> None:
-        failed: dict[str | None, str] = {}  # groups, each with the invocation that failed
-        for batch in batches:
-            if self._stopping.is_set():
-                await self.give_back(batch.messages)
-                continue
-            now = self._clock.now()
-            held = [each for each in batch.received if each.message.group in failed]
-            wanted = [
-                each for each in batch.received if each.message.group not in failed and each.returns_at > now
-            ]
-            if held:
-                self._tell_of_returned(held[0].returns_at, len(held), failed[held[0].message.group])
-            if wanted:
-                attempted = await self._invoker.invoke(QueueBatch(wanted, batch.reason))
-                await self._settle(batch, attempted)
-                for message in attempted.outcome.failed:
-                    failed[message.group] = attempted.request_id
+        await self._settle(batch, attempted)
 
     async def _settle(self, batch: QueueBatch, attempted: Attempted) -> None:
         failed = attempted.outcome.failed
@@ -91,12 +63,17 @@ class QueueDelivery:
         if attempted.begun:
             self._on_answer(attempted.function_failed)
         if failed:
-            self._tell_of_returned(batch.returns_at, len(failed), attempted.request_id)
+            self._feed.publish(
+                RecordsReturned(
+                    self._clock.now(),
+                    self._function,
+                    self._source.name,
+                    attempted.request_id,
+                    len(failed),
+                    batch.returns_at,
+                )
+            )
         await self._delete(attempted.outcome.succeeded)
-
-    def _tell_of_returned(self, at: datetime, count: int, request_id: str) -> None:
-        now = self._clock.now()
-        self._feed.publish(RecordsReturned(now, self._function, self._source.name, request_id, count, at))
 
     async def drop(self, messages: Sequence[QueueMessage]) -> None:
         """Delete messages that the filter keeps from the function."""
@@ -106,13 +83,11 @@ class QueueDelivery:
         await self._delete(messages)
 
     async def give_back(self, messages: Sequence[QueueMessage]) -> None:
-        """Show messages again at once; if that fails, they show again when their timeout is over."""
+        """Show messages again that the function has not seen; if that fails, they do after their timeout."""
         if not messages:
             return
         try:
-            await self._source.change_visibility(
-                [message.receipt_handle for message in messages], timedelta(0)
-            )
+            await self._source.give_back([message.receipt_handle for message in messages])
         except (HeadraceError, OSError) as error:
             LOGGER.warning("%d messages of %s show again later: %s", len(messages), self._source.name, error)
 

@@ -143,9 +143,11 @@ class QueueMapping:
             try:
                 while True:
                     await self._wait_for_slot()
-                    batches = await self._next_batches(group)
+                    batch = await self._next_batch(group)
                     self._running += 1
-                    self._begin(group, self._delivery.deliver(batches, self._one_has_ended))
+                    self._begin(group, self._delivery.deliver(batch, self._one_has_ended))
+                    if self._buffer and not self._may_go_on_at_once():
+                        self._begin(group, self._delivery.give_back(self._buffer.clear()))
             finally:
                 self._stopping.set()
                 await self._delivery.give_back(self._buffer.clear())
@@ -170,9 +172,15 @@ class QueueMapping:
             await wait_until(self._slot_freed, busy_from + limits.growth_step, self._clock)
             self._concurrency = grown(self._concurrency, self._clock.now() - busy_from, limits)
 
-    async def _next_batches(self, group: asyncio.TaskGroup) -> list[QueueBatch]:
-        """Receive and return the next batch; with a FIFO queue, all batches of what was received together."""
-        self._buffer.drop_returned(self._clock.now())
+    def _may_go_on_at_once(self) -> bool:
+        """Say whether what a batch has left over may be the next one: nothing waits here while it is hidden.
+
+        In a FIFO queue it might overtake what fails now.
+        """
+        return not (self._options.window or self._source.is_fifo) and self._running < int(self._concurrency)
+
+    async def _next_batch(self, group: asyncio.TaskGroup) -> QueueBatch:
+        """Receive and return the next batch."""
         if not self._buffer:
             await self._receive_first(group)
         opened_at = now = self._clock.now()
@@ -180,11 +188,7 @@ class QueueMapping:
             left = opened_at + self._options.window - now
             await self._receive(group, self._options.batch_size - len(self._buffer), left)
             now = self._clock.now()
-        batches = [batch]
-        if self._source.is_fifo:
-            while (batch := self._buffer.close(opened_at, now)) is not None:
-                batches.append(batch)
-        return batches
+        return batch
 
     async def _receive_first(self, group: asyncio.TaskGroup) -> None:
         """Receive until there is something for the function: enough for all free slots, if order allows."""
@@ -202,7 +206,10 @@ class QueueMapping:
         """Add to the buffer what the queue has, or gets within `wait`, and the filter keeps."""
         try:
             messages = await self._source.receive(
-                limit, visibility_timeout=self._options.visibility, wait=wait
+                limit,
+                most_bytes=self._buffer.free_bytes,
+                visibility_timeout=self._options.visibility,
+                wait=wait,
             )
         except (HeadraceError, OSError) as error:
             self._note_trouble(f"nothing could be received, it is tried again: {error}")

@@ -45,19 +45,25 @@ class QueueSource(Protocol):
         """How long a received message is hidden when the receiver does not say."""
 
     async def receive(
-        self, limit: int, *, visibility_timeout: timedelta | None = None, wait: timedelta | None = None
+        self,
+        limit: int,
+        *,
+        most_bytes: int | None = None,
+        visibility_timeout: timedelta | None = None,
+        wait: timedelta | None = None,
     ) -> list[QueueMessage]:
         """Hide and return up to `limit` messages, as soon as there is one.
 
-        Returns none when there was none within `wait`; without `wait` it waits for ever. Cancelling it
-        loses nothing: what was hidden already is visible again.
+        With `most_bytes`, no more than make about so many bytes of JSON, but one. Returns none when there
+        was none within `wait`; without `wait` it waits for ever. Cancelling it loses nothing: what was
+        hidden already is visible again.
         """
 
     async def delete(self, receipt_handles: Sequence[str]) -> None:
         """Delete messages for good. Handles that mean nothing any more are passed over."""
 
-    async def change_visibility(self, receipt_handles: Sequence[str], timeout: timedelta) -> None:
-        """Hide received messages for `timeout` from now; zero makes them visible."""
+    async def give_back(self, receipt_handles: Sequence[str]) -> None:
+        """Undo receipts that nobody has seen: the messages are visible again and were not received."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,21 +16,28 @@ class FaultyQueue:
         self.visibility_timeout = queue.visibility_timeout
 
     async def receive(
-        self, limit: int, *, visibility_timeout: timedelta | None = None, wait: timedelta | None = None
+        self,
+        limit: int,
+        *,
+        most_bytes: int | None = None,
+        visibility_timeout: timedelta | None = None,
+        wait: timedelta | None = None,
     ) -> list[QueueMessage]:
         """As a queue does."""
         self._check()
-        return await self._queue.receive(limit, visibility_timeout=visibility_timeout, wait=wait)
+        return await self._queue.receive(
+            limit, most_bytes=most_bytes, visibility_timeout=visibility_timeout, wait=wait
+        )
 
     async def delete(self, receipt_handles: Sequence[str]) -> None:
         """As a queue does."""
         self._check()
         await self._queue.delete(receipt_handles)
 
-    async def change_visibility(self, receipt_handles: Sequence[str], timeout: timedelta) -> None:
+    async def give_back(self, receipt_handles: Sequence[str]) -> None:
         """As a queue does."""
         self._check()
-        await self._queue.change_visibility(receipt_handles, timeout)
+        await self._queue.give_back(receipt_handles)
 
     def _check(self) -> None:
         if self.failure is not None:

@@ -116,15 +116,23 @@ class Queue:
         self._arrivals.ring()
 
     async def receive(
-        self, limit: int, *, visibility_timeout: timedelta | None = None, wait: timedelta | None = None
+        self,
+        limit: int,
+        *,
+        most_bytes: int | None = None,
+        visibility_timeout: timedelta | None = None,
+        wait: timedelta | None = None,
     ) -> list[QueueMessage]:
         """Hide and return up to `limit` messages for a mapping, as soon as there is one.
 
-        Returns none when there was none within `wait`; without `wait` it waits for ever. Cancelling it
-        loses nothing: what was hidden already is visible again.
+        With `most_bytes`, no more than make about so many bytes of JSON, but one. Returns none when there
+        was none within `wait`; without `wait` it waits for ever. Cancelling it loses nothing: what was
+        hidden already is visible again.
         """
         until = None if wait is None else self._clock.now() + wait
-        received = await self._receive(self._receiving(limit, visibility_timeout, leased=True), until)
+        timeout = self.visibility_timeout if visibility_timeout is None else visibility_timeout
+        wanted = Receiving(limit, timeout, leased=True, most_bytes=most_bytes)
+        received = await self._receive(wanted, until)
         return [self._queue_message(row, received.received_at) for row in received.rows]
 
     def _queue_message(self, row: MessageRow, received_at: int) -> QueueMessage:
@@ -141,8 +149,8 @@ class Queue:
     ) -> list[Message]:
         """As `receive`, for a client of the API: waits no longer than the queue's wait time by default."""
         wait = self.attributes.receive_message_wait_time if wait is None else wait
-        wanted = self._receiving(limit, visibility_timeout, leased=False)
-        received = await self._receive(wanted, self._clock.now() + wait)
+        timeout = self.visibility_timeout if visibility_timeout is None else visibility_timeout
+        received = await self._receive(Receiving(limit, timeout), self._clock.now() + wait)
         return [to_received_message(row, received.received_at) for row in received.rows]
 
     async def delete(self, receipt_handles: Sequence[str]) -> None:
@@ -159,10 +167,10 @@ class Queue:
         if outcome == "expired":
             raise _expired(receipt_handle)
 
-    async def change_visibility(self, receipt_handles: Sequence[str], timeout: timedelta) -> None:
-        """Hide received messages for `timeout` from now; zero makes them visible."""
+    async def give_back(self, receipt_handles: Sequence[str]) -> None:
+        """Undo receipts that nobody has seen: the messages are visible again and were not received."""
         found = [receipt for handle in receipt_handles if (receipt := from_handle(handle)) is not None]
-        await self._change_visibility(found, timeout)
+        await self._undo(found)
 
     async def change_message_visibility(self, receipt_handle: str, timeout: timedelta) -> None:
         """Hide a message for `timeout` from now; zero makes it visible.
@@ -170,7 +178,15 @@ class Queue:
         Raises ReceiptHandleIsInvalid, and InvalidParameter when the message is gone, would be held for over
         twelve hours, or is in a FIFO queue and its receipt has expired.
         """
-        (outcome,) = await self._change_visibility([_receipt(receipt_handle)], timeout)
+        changing = partial(
+            receipts.change_visibility,
+            queue=self.attributes,
+            receipt=_receipt(receipt_handle),
+            timeout=timeout,
+            now=self._clock.now(),
+        )
+        outcome = await self._store.write(changing)
+        self.wake()
         if outcome == "expired":
             raise _expired(receipt_handle)
         if outcome == "absent":
@@ -245,10 +261,6 @@ class Queue:
         await self._store.write(releasing)
         self.wake()
 
-    def _receiving(self, limit: int, visibility_timeout: timedelta | None, *, leased: bool) -> Receiving:
-        timeout = self.visibility_timeout if visibility_timeout is None else visibility_timeout
-        return Receiving(limit, timeout, leased)
-
     async def _receive(self, wanted: Receiving, until: datetime | None) -> Received:
         """Return what was received as soon as there is something, or nothing at `until`."""
         while True:
@@ -270,7 +282,7 @@ class Queue:
         try:
             received = await asyncio.shield(claiming)
         except asyncio.CancelledError:
-            await self._give_back(claiming)
+            await self._undo_claim(claiming)
             raise
         self._in_flight_at_most += len(received.rows)
         self._tell_of_redriven(received)
@@ -282,7 +294,7 @@ class Queue:
             self._in_flight_at_most = (await self.counts()).in_flight
         return max(0, self._in_flight_most - self._in_flight_at_most)
 
-    async def _give_back(self, claiming: "asyncio.Future[Received]") -> None:
+    async def _undo_claim(self, claiming: "asyncio.Future[Received]") -> None:
         try:
             received = await claiming
             found = [
@@ -290,10 +302,13 @@ class Queue:
                 for row in received.rows
             ]
             if found:
-                await self._store.write(partial(receipts.give_back, queue=self.attributes, receipts=found))
+                await self._undo(found)
         except StoreError:
             return  # nothing was hidden, or it is visible again after its timeout
         self._tell_of_redriven(received)
+
+    async def _undo(self, found: Sequence[Receipt]) -> None:
+        await self._store.write(partial(receipts.give_back, queue=self.attributes, receipts=found))
         self.wake()
 
     def _tell_of_redriven(self, received: Received) -> None:
@@ -313,21 +328,6 @@ class Queue:
         outcomes = await self._store.write(deleting)
         if self.is_fifo or self._in_flight_at_most >= self._in_flight_most:
             self.wake()  # the rest of the groups may follow; there is room for more
-        return outcomes
-
-    async def _change_visibility(
-        self, found: Sequence[Receipt], timeout: timedelta
-    ) -> list[receipts.ChangeOutcome]:
-        now = self._clock.now()
-
-        def operation(connection: sqlite3.Connection) -> list[receipts.ChangeOutcome]:
-            return [
-                receipts.change_visibility(connection, self.attributes, receipt, timeout, now)
-                for receipt in found
-            ]
-
-        outcomes = await self._store.write(operation)
-        self.wake()
         return outcomes
 
 

@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from dataclasses import field
 from datetime import datetime, timedelta
 
+import orjson
+
 from engine.clock import from_millis, to_millis
 from engine.value import dataclass
 from triggers.sqs import fairness, fifo, message_table, redrive
@@ -19,15 +21,22 @@ from triggers.sqs.message_table import MessageRow, oldest_kept
 from triggers.sqs.removal import drop_expired
 
 MILLISECOND = timedelta(milliseconds=1)
+ROWS_AT_ONCE = 100  # each may hold a megabyte
+RECORD_BYTES = 700  # of a record's JSON, about, besides body and attributes
+LONGEST_CHARACTER = 4  # bytes, as JSON in UTF-8
 
 
 @dataclass(frozen=True, slots=True)
 class Receiving:
-    """A request for up to `limit` messages; `leased` when a mapping of the running simulator makes it."""
+    """A request for up to `limit` messages; `leased` when a mapping of the running simulator makes it.
+
+    With `most_bytes`, no more are wanted than make about so many bytes of JSON, but one.
+    """
 
     limit: int
     visibility_timeout: timedelta
     leased: bool = False
+    most_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +67,7 @@ def receive(
     """Hide and return visible messages; what may not be delivered any more makes room for others."""
     millis = to_millis(now)
     redriven: list[MessageRow] = []
-    while candidates := _candidates(connection, queue, wanted.limit, millis):
+    while candidates := _candidates(connection, queue, wanted, millis):
         found = sort_out(candidates, queue, now)
         redriven.extend(
             redrive.to_dead_letter_queue(connection, queue, row, millis) for row in found.exhausted
@@ -67,7 +76,8 @@ def receive(
             message_table.delete(connection, found.expired)
             drop_expired(connection, queue, now)
         if found.deliverable:
-            rows = _hide(connection, found.deliverable, wanted, millis)
+            fitting = found.deliverable[: _count_within(found.deliverable, wanted.most_bytes)]
+            rows = _hide(connection, fitting, wanted, millis)
             _settle(connection, queue, candidates)
             return Received(rows, millis, redriven)
         _settle(connection, queue, candidates)
@@ -90,15 +100,12 @@ def sort_out(candidates: Sequence[MessageRow], queue: QueueAttributes, now: date
 
 
 def _candidates(
-    connection: sqlite3.Connection, queue: QueueAttributes, limit: int, now: int
+    connection: sqlite3.Connection, queue: QueueAttributes, wanted: Receiving, now: int
 ) -> list[MessageRow]:
     """Return visible messages, oldest first, of FIFO groups only what may be delivered next."""
+    limit = wanted.limit
     if not queue.is_fifo:
-        rows = message_table.select(
-            connection,
-            "queue = ? AND visible_at <= ? ORDER BY visible_at, sequence LIMIT ?",
-            (queue.name, now, limit),
-        )
+        rows = _oldest_visible(connection, queue.name, wanted, now)
         if any(row.group_id is not None for row in rows):
             rows = fairness.quiet_first(connection, queue.name, rows, limit, now)
         rows.sort()
@@ -108,6 +115,39 @@ def _candidates(
         if len(found) < limit:
             found += fifo.visible_in_order(connection, queue.name, group, now, limit - len(found))
     return found
+
+
+def _oldest_visible(
+    connection: sqlite3.Connection, queue: str, wanted: Receiving, now: int
+) -> list[MessageRow]:
+    """Read so many messages as are wanted, and stop when they are more than enough bytes."""
+    rows: list[MessageRow] = []
+    following, place = "", tuple[int, ...]()
+    while (missing := min(ROWS_AT_ONCE, wanted.limit - len(rows))) > 0:
+        chunk = message_table.select(
+            connection,
+            f"queue = ? AND visible_at <= ?{following} ORDER BY visible_at, sequence LIMIT ?",
+            (queue, now, *place, missing),
+        )
+        rows += chunk
+        if len(chunk) < missing or _count_within(rows, wanted.most_bytes) < len(rows):
+            break
+        following = " AND (visible_at, sequence) > (?, ?)"
+        place = chunk[-1].visible_at, chunk[-1].sequence
+    return rows
+
+
+def _count_within(rows: Sequence[MessageRow], most_bytes: int | None) -> int:
+    """Return how many messages at the head make about `most_bytes` of JSON at most, but one."""
+    characters = sum([len(row.body) + len(row.attributes) for row in rows])
+    if most_bytes is None or characters * LONGEST_CHARACTER + len(rows) * RECORD_BYTES <= most_bytes:
+        return len(rows)
+    total = 0
+    for index, row in enumerate(rows):
+        total += RECORD_BYTES + len(orjson.dumps(row.body)) + 2 * len(row.attributes)
+        if total > most_bytes:
+            return max(1, index)
+    return len(rows)
 
 
 def _hide(

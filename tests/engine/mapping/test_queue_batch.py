@@ -45,14 +45,6 @@ def test_a_batch_closes_on_size_payload_or_window(
     assert len(buffer) == len(sizes) - (expected[0] if expected else 0)
 
 
-def test_messages_that_show_again_meanwhile_are_forgotten() -> None:
-    buffer = QueueBuffer(10, timedelta(0))
-    buffer.extend([received("a", returns_at=VIRTUAL_START), received("b")])
-    buffer.drop_returned(VIRTUAL_START)
-    assert [message.message_id for message in buffer.clear()] == ["b"]
-    assert len(buffer) == 0
-
-
 @given(st.lists(st.integers(1, 60), min_size=1), st.integers(20, 200))
 def test_as_much_as_fits_and_at_least_one_makes_a_payload(sizes: list[int], limit: int) -> None:
     count = count_that_fit(sizes, limit)

@@ -3,10 +3,12 @@
 import asyncio
 from datetime import timedelta
 
+import orjson
 import pytest
 
 from engine.arn import Account
 from engine.clock import Clock, to_millis
+from engine.mapping.source import QueueMessage
 from engine.store.database import Store
 from triggers.sqs.attributes import QueueAttributes
 from triggers.sqs.errors import InvalidParameter, OverLimit, ReceiptHandleIsInvalid
@@ -244,9 +246,31 @@ async def test_shortening_the_timeout_wakes_who_waits(queue: Queue, clock: Clock
     waiting = asyncio.create_task(queue.receive(1))
     await asyncio.sleep(1)
     before = clock.now()
-    await queue.change_visibility([first.receipt_handle], NO_WAIT)
+    await queue.change_message_visibility(first.receipt_handle, NO_WAIT)
     assert len(await waiting) == 1
     assert clock.now() == before
+
+
+@pytest.mark.parametrize("most", [1, 3000, 500_000, 10_000_000])
+async def test_a_mapping_receives_as_many_messages_as_make_so_many_bytes(queue: Queue, most: int) -> None:
+    await queue.send(messages(*(character * 2000 for character in 'a"é\n' * 75)))
+    seen: list[QueueMessage] = []
+    while found := await queue.receive(1000, most_bytes=most, wait=NO_WAIT):
+        size = sum(len(orjson.dumps(message.record)) for message in found)
+        assert size < 1.1 * most or len(found) == 1
+        assert size > 0.9 * most or most < 10_000 or len(seen) + len(found) == 300
+        seen += found
+    assert [message.record["body"][0] for message in seen] == list('a"é\n' * 75)
+
+
+async def test_a_receipt_that_is_given_back_does_not_count(queue: Queue) -> None:
+    await queue.send(messages("a", "b"))
+    first, _ = await queue.receive(2)
+    await queue.give_back([first.receipt_handle])
+    (again,) = await queue.receive(2)
+    assert again.record["attributes"] | {"ApproximateFirstReceiveTimestamp": ""} == first.record[
+        "attributes"
+    ] | {"ApproximateFirstReceiveTimestamp": ""}
 
 
 async def test_a_message_is_held_for_twelve_hours_at_most(queue: Queue) -> None:
