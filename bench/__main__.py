@@ -11,11 +11,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from bench import bare
+from bench import bare, bare_drain, mappings
 from bench.simulator_process import SimulatorProcess, drop
 
 INVOKE = "/2015-03-31/functions/{}/invocations"
 CLIENTS = 16
+WAITING, BACKLOG = 30_000, 1_000_000  # messages
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,14 +138,27 @@ def start_to_ready(count: int = 7) -> float:
     return statistics.median(taken)
 
 
+class Report:
+    """The table: prints each figure as it comes."""
+
+    def __init__(self) -> None:
+        self.figures: list[Figure] = []
+
+    def add(self, name: str, value: float, unit: str, target: float, at_most: bool, limit: str = "") -> None:
+        self.figures.append(Figure(name, value, unit, target, at_most, limit))
+        print(self.figures[-1], flush=True)
+
+
 def measure() -> list[Figure]:
-    """Run everything, printing each figure as it comes."""
-    figures: list[Figure] = []
+    """Run everything."""
+    report = Report()
+    measure_functions(report.add)
+    measure_mappings(report.add)
+    return report.figures
 
-    def add(name: str, value: float, unit: str, target: float, at_most: bool, limit: str = "") -> None:
-        figures.append(Figure(name, value, unit, target, at_most, limit))
-        print(figures[-1], flush=True)
 
+def measure_functions(add: Callable[..., None]) -> None:
+    """Start, invocations, files, memory."""
     python = bare.python_ms()
     invoke = bare.invoke_ms()
     rate = bare.invocations_per_second(2)
@@ -169,7 +183,22 @@ def measure() -> list[Figure]:
             asynchronous(simulator)
         warm_invoke(simulator, 2000)
         add("memory after 10,000 invocations, above idle", simulator.memory_mib - idle, "MiB", 20, True)
-    return figures
+
+
+def measure_mappings(add: Callable[..., None]) -> None:
+    """What event source mappings move."""
+    limit = bare_drain.messages_per_second()
+    rate, memory = mappings.drain_queue(WAITING)
+    add("SQS, batches of 10", rate, "/s", 9_000, False, f"bare store and listener {limit:.0f}/s")
+    add("SQS, share of the bare limit", rate / limit * 100, "%", 50, False)
+    slow, grown = mappings.drain_queue(BACKLOG, WAITING)
+    add("SQS with 1,000,000 waiting, share of the speed", slow / rate * 100, "%", 80, False)
+    add("SQS with 1,000,000 waiting, memory above", grown - memory, "MiB", 20, True)
+    limit = bare_drain.records_per_second()
+    rate = mappings.drain_stream()
+    add("Kinesis, batches of 100", rate, "/s", 30_000, False, f"bare store and listener {limit:.0f}/s")
+    add("SQLite table, batches of 100", mappings.drain_table(), "/s", 5_000, False)
+    add("message sent to handler start, p50", mappings.send_to_start(), "ms", 2, True)
 
 
 def main(measured: Callable[[], list[Figure]] = measure) -> int:

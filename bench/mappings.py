@@ -82,11 +82,10 @@ function = "stamp"
 )
 
 
-def drain_queue(waiting: int, measured: int) -> tuple[float, float]:
-    """Return messages a second while the first `measured` of so many leave, and MiB used at the end."""
+def drain_queue(waiting: int, measured: int | None = None) -> tuple[float, float]:
+    """Return messages a second while all leave that wait, or the first `measured`, and MiB used then."""
     with SimulatorProcess(QUEUE, partial(_fill, partial(_send, waiting))) as simulator:
-        rate = _rate(simulator, min(waiting, measured))
-        return rate, simulator.memory_mib
+        return _rate(simulator, measured or waiting), simulator.memory_mib
 
 
 def drain_stream(count: int = 100_000) -> float:
