@@ -38,16 +38,9 @@ async def open_channels(configuration: Configuration, store: Store, clock: Clock
 
 
 def _queues(configuration: Configuration, store: Store, clock: Clock, feed: Feed) -> "dict[str, Queue]":
-    from triggers.sqs.attributes import QueueAttributes
-    from triggers.sqs.queue import Queue
+    from triggers.sqs.queue import configured_queues
 
-    queues: dict[str, Queue] = {}  # each knows the others: one of them may be its dead-letter queue
-    for name, settings in configuration.file.queues.items():
-        attributes = QueueAttributes.configured(name, settings, configuration.account)
-        queues[name] = Queue(
-            name, configuration.account, store, clock, attributes=attributes, feed=feed, queues=queues
-        )
-    return queues
+    return configured_queues(configuration.file.queues, configuration.account, store, clock, feed)
 
 
 def _streams(configuration: Configuration, store: Store, clock: Clock, feed: Feed) -> "dict[str, Stream]":

@@ -107,6 +107,8 @@ def _problem(
         others = ", ".join(sorted(known)) or "none yet"
         hint = f"did you mean {near[0]!r}?" if near else f"add [{kind}.{name}] (there are: {others})"
         return f"there is no {kind}.{name}; {hint}"
+    if kind == "queues" and name.endswith(".fifo") and owner.startswith("functions."):
+        return f"{value} is a FIFO queue; Lambda sends such records to standard queues only"
     if f"{kind}.{name}" == owner:
         if kind == "queues":
             return "a queue cannot be its own dead-letter queue"

@@ -82,6 +82,12 @@ def test_a_small_configuration_is_read_with_its_defaults(folder: Path) -> None:
             id="a dangling reference",
         ),
         pytest.param(
+            MINIMAL + 'dead_letter = "queues.failures.fifo"\n[queues."failures.fifo"]',
+            "functions.resize.dead_letter: queues.failures.fifo is a FIFO queue; "
+            "Lambda sends such records to standard queues only",
+            id="a FIFO queue as a dead-letter queue of a function",
+        ),
+        pytest.param(
             MINIMAL + 'on_failure = "queues.failurs"\n[queues.failures]',
             "functions.resize.on_failure: there is no queues.failurs; did you mean 'failures'?",
             id="a misspelt reference",
