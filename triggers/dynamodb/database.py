@@ -24,12 +24,13 @@ class UserDatabase:
         self._connection: aiosqlite.Connection | None = None
         self._file: tuple[int, int] | None = None
         self._opening = asyncio.Lock()
+        self._is_shut = False
 
     async def run(self, operation: Callable[[sqlite3.Connection], T]) -> T:
         """Run `operation` on the connection's thread and return its result.
 
         The connection is in autocommit mode. Raises FileNotFoundError when there is no file, sqlite3.Error
-        when it cannot be opened, and what the operation raises.
+        when it cannot be opened or was shut, and what the operation raises.
         """
         async with self._opening:
             connection = await self._connected()
@@ -39,22 +40,29 @@ class UserDatabase:
             result: T = await execute(lambda: operation(connection._conn))  # noqa: SLF001
         return result
 
-    async def close(self) -> None:
-        """Close the connection; the next operation opens it again."""
+    async def shut(self) -> None:
+        """Close the connection for good."""
+        self._is_shut = True
+        async with self._opening:
+            await self._close()
+
+    async def _close(self) -> None:
         if self._connection is not None:
             connection, self._connection = self._connection, None
             with self._clock.outside():
                 await connection.close()
 
     async def _connected(self) -> aiosqlite.Connection:
+        if self._is_shut:
+            raise sqlite3.ProgrammingError(f"{self.path} was shut")
         try:
             status = self.path.stat()
         except OSError as error:
-            await self.close()
+            await self._close()
             raise FileNotFoundError(error.errno, error.strerror, str(self.path)) from error
         file = status.st_dev, status.st_ino
         if self._connection is not None and file != self._file:
-            await self.close()
+            await self._close()
         if self._connection is None:
             with self._clock.outside():
                 self._connection = await aiosqlite.connect(

@@ -91,7 +91,7 @@ class Table:
                     await self._look()
         finally:
             watch.close()
-            await self._database.close()
+            await self._database.shut()
 
     async def shards(self) -> Sequence[Shard]:
         """Return the one shard."""

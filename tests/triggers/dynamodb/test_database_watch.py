@@ -47,10 +47,10 @@ async def test_a_second_after_a_hint_the_distances_double(
     (tmp_path / "shop.db-wal").write_text("a commit")
     with clock.outside():  # inotify reports in real time
         await asyncio.wait_for(watch._hinted.wait(), 10)
-    moments = await looks(watch, clock, 80)
+    moments = await looks(watch, clock, 300)  # a write may give several hints
     distances = [later - earlier for earlier, later in pairwise(moments)]
     assert all(distance < 0.03 for distance, moment in zip(distances, moments, strict=False) if moment < 0.9)
-    assert distances[-1] > 29
+    assert max(distances) > 29
 
 
 async def test_a_transaction_in_a_journal_is_left_alone_for_a_while(

@@ -403,3 +403,14 @@ async def test_a_page_has_about_ten_megabytes_at_most(path: Path, clock: Clock, 
         rest = await read(table, first[-1].position)
     assert 100 <= len(first) <= 210
     assert rest[0].position == first[-1].position + 1
+
+
+async def test_a_table_that_has_stopped_gives_nothing_and_opens_nothing(
+    path: Path, clock: Clock, feed: Feed
+) -> None:
+    write(path, ORDERS)
+    async with running(path, clock, feed) as table:
+        write(path, "INSERT INTO orders VALUES (1, 'x')")
+        assert len(await read(table)) == 1
+    assert await read(table) == []
+    assert table._database._connection is None
