@@ -173,10 +173,11 @@ def move_on(connection: sqlite3.Connection, names: Names, now_millis: int) -> No
     A database may be deleted, or an older copy put in its place, while readers remember positions.
     The last row of a log is never deleted, and so its numbers are never used again.
     """
+    position = now_millis * POSITIONS_PER_MILLISECOND
     connection.execute(
         f"INSERT INTO {names.log} (position, kind, at)"  # noqa: S608 - quoted
-        f" SELECT ?1, {MARK}, ?2 WHERE ?1 > (SELECT coalesce(max(position), 0) FROM {names.log})",
-        (now_millis * POSITIONS_PER_MILLISECOND, now_millis),
+        f" SELECT ?, {MARK}, ? WHERE ? > (SELECT coalesce(max(position), 0) FROM {names.log})",
+        (position, now_millis, position),
     )
 
 
