@@ -19,9 +19,9 @@ OF_GROUPS = "queue = ? AND group_id IS NOT NULL AND sequence_number IS NULL"  # 
 
 
 def quiet_first(
-    connection: sqlite3.Connection, queue: str, oldest: Sequence[MessageRow], limit: int, now: int
+    connection: sqlite3.Connection, queue: str, oldest: Sequence[MessageRow], now: int
 ) -> list[MessageRow]:
-    """Return what to deliver of a queue whose `oldest` visible messages these are, up to `limit` messages.
+    """Return what to deliver instead of the `oldest` visible messages of a queue: as many, quiet ones first.
 
     `now` is in milliseconds from 1970.
     """
@@ -29,14 +29,20 @@ def quiet_first(
     noisy = {group for group in groups if _is_noisy(connection, queue, group, now)}
     if not noisy:
         return list(oldest)
-    calm = {row.sequence: row for row in oldest if row.group_id not in noisy}
+    count = len(oldest)
+    calm = {(row.visible_at, row.sequence) for row in oldest if row.group_id not in noisy}
     for group in _waiting_groups(connection, queue, min(noisy), now):
         if group not in noisy and not _is_noisy(connection, queue, group, now):
-            for row in _visible(connection, queue, group, now, limit):
-                calm[row.sequence] = row
-    first = sorted(calm.values(), key=lambda row: (row.visible_at, row.sequence))[:limit]
+            calm.update(_visible(connection, queue, group, now, count))
+    known = {row.sequence: row for row in oldest}
+    chosen = [sequence for _, sequence in sorted(calm)[:count]]
+    missing = [sequence for sequence in chosen if sequence not in known]
+    marks = ", ".join("?" * len(missing))
+    known |= {
+        row.sequence: row for row in message_table.select(connection, f"sequence IN ({marks})", missing)
+    }
     rest = [row for row in oldest if row.group_id in noisy]
-    return [*first, *rest][:limit]
+    return [*(known[sequence] for sequence in chosen), *rest][:count]
 
 
 def _is_noisy(connection: sqlite3.Connection, queue: str, group: str, now: int) -> bool:
@@ -71,9 +77,10 @@ def _waiting_groups(connection: sqlite3.Connection, queue: str, noisy: str, now:
 
 def _visible(
     connection: sqlite3.Connection, queue: str, group: str, now: int, limit: int
-) -> list[MessageRow]:
-    return message_table.select(
-        connection,
-        f"{OF_GROUPS} AND group_id = ? AND visible_at <= ? ORDER BY visible_at, sequence LIMIT ?",
+) -> list[tuple[int, int]]:
+    """Return when the oldest messages of a group became visible, and their sequences."""
+    return connection.execute(
+        f"SELECT visible_at, sequence FROM sqs_messages WHERE {OF_GROUPS} AND group_id = ?"  # noqa: S608
+        " AND visible_at <= ? ORDER BY visible_at, sequence LIMIT ?",
         (queue, group, now, limit),
-    )
+    ).fetchall()

@@ -103,14 +103,14 @@ def _candidates(
     connection: sqlite3.Connection, queue: QueueAttributes, wanted: Receiving, now: int
 ) -> list[MessageRow]:
     """Return visible messages, oldest first, of FIFO groups only what may be delivered next."""
-    limit = wanted.limit
     if not queue.is_fifo:
         rows = _oldest_visible(connection, queue.name, wanted, now)
         if any(row.group_id is not None for row in rows):
-            rows = fairness.quiet_first(connection, queue.name, rows, limit, now)
+            rows = fairness.quiet_first(connection, queue.name, rows, now)
         rows.sort()
         return rows
     found: list[MessageRow] = []
+    limit = wanted.limit
     for group in fifo.ready_groups(connection, queue.name, now, limit):
         if len(found) < limit:
             found += fifo.visible_in_order(connection, queue.name, group, now, limit - len(found))
