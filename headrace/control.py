@@ -12,16 +12,21 @@ from engine.errors import HeadraceError
 from engine.value import dataclass
 
 ENDPOINT_FILE = "endpoint"
+STATE_PATH = "/_headrace/state"
 STATUS_PATH = "/_headrace/status"
 TIMEOUT_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
 class RunningSimulator:
-    """A simulator that answers at `url`; `status` is what it said of itself."""
+    """A simulator that answers at `url`."""
 
     url: str
-    status: dict[str, Any]
+
+    def status(self) -> dict[str, Any]:
+        """Return what it says of itself. Raises OSError or ValueError when it is gone meanwhile."""
+        status: dict[str, Any] = json.loads(request(self.url, "GET", STATUS_PATH).body)
+        return status
 
 
 def announce(state: Path, url: str) -> None:
@@ -44,12 +49,10 @@ def find_running(state: Path) -> RunningSimulator | None:
     except (OSError, UnicodeDecodeError):
         return None
     try:
-        status = json.loads(request(url, "GET", STATUS_PATH).body)
+        known = json.loads(request(url, "GET", STATE_PATH).body)
     except (OSError, ValueError):
         return None
-    if not isinstance(status, dict) or status.get("state") != str(state.resolve()):
-        return None
-    return RunningSimulator(url, status)
+    return RunningSimulator(url) if known == str(state.resolve()) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +82,8 @@ def request(
         response = connection.getresponse()
         lowered = {name.lower(): value for name, value in response.getheaders()}
         return Answer(response.status, lowered, response.read())
+    except ConnectionError:
+        raise
     except http.client.HTTPException as error:
         raise OSError(f"{url} does not speak HTTP: {error}") from error
     finally:

@@ -30,10 +30,11 @@ def described(details: Sequence[ErrorDetails], tables: Tables, above: tuple[str,
 
 def _describe(detail: ErrorDetails, tables: Tables) -> str:
     """Turn pydantic's error into a line: path, what is allowed, what was found."""
-    place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in detail["loc"]).lstrip(
-        "."
-    )
-    return f"{place or 'headrace.toml'}: {_explain(detail, tables)}"
+    is_name = detail["loc"][-1:] == ("[key]",)  # pydantic's word for a name that is wrong, not what has it
+    path = detail["loc"][:-1] if is_name else detail["loc"]
+    place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).lstrip(".")
+    what = "the name " if is_name and detail["type"] == "string_pattern_mismatch" else ""
+    return f"{place or 'headrace.toml'}: {what}{_explain(detail, tables)}"
 
 
 def _explain(detail: ErrorDetails, tables: Tables) -> str:

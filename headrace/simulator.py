@@ -228,6 +228,7 @@ class Simulator:
         services = await asyncio.to_thread(import_module, "headrace.aws.services")
         async with services.endpoint(
             self.listener,
+            state=self.configuration.state,
             account=self.configuration.account,
             clock=self.clock,
             functions=self.functions,

@@ -1,6 +1,7 @@
 """Everything that answers on the endpoint, put together. Imported once the simulator is ready."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -19,7 +20,7 @@ from headrace.aws.listener import Listener
 from headrace.aws.s3 import S3Wire
 from headrace.aws.sqs import SqsWire
 from headrace.channels import Channels
-from headrace.control import STATUS_PATH
+from headrace.control import STATE_PATH, STATUS_PATH
 from headrace.operations import OPERATIONS_PATH, perform
 from triggers.s3.bucket import Bucket
 
@@ -30,6 +31,7 @@ GRACE_SECONDS = 0.25  # for requests in progress; invocations have had theirs by
 def endpoint(
     listener: Listener,
     *,
+    state: Path,
     account: Account,
     clock: Clock,
     functions: Functions,
@@ -45,14 +47,16 @@ def endpoint(
     Once `is_stopping`, functions are invoked only by functions that are still running.
     """
 
+    known_as: Any = str(state.resolve())
+
     async def control(request: web.BaseRequest) -> web.StreamResponse:
-        code, answer = 200, {}
+        code, answer = 200, known_as
         if request.path == STATUS_PATH:
             answer = await status()
         elif request.method == "POST" and request.path.startswith(OPERATIONS_PATH):
             operation = request.path.removeprefix(OPERATIONS_PATH)
             code, answer = await perform(channels, operation, await _body(request))
-        else:
+        elif request.path != STATE_PATH:
             code, answer = 404, {"message": f"there is no {request.path}"}
         return web.Response(body=orjson.dumps(answer), status=code, content_type="application/json")
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from headrace.cli.options import config_option, json_option, unknown_name
+from headrace.cli.options import checked_name, config_option, json_option
 
 
 @click.group()
@@ -90,11 +90,7 @@ def redrive(name: str, target: str | None, config_path: Path) -> None:
 def _checked(config_path: Path, name: str) -> str:
     from headrace.config import load
 
-    names = load(config_path, with_code=False).file.queues
-    bare = name.removeprefix("queues.")
-    if bare not in names:
-        raise unknown_name("queue", name, names, "NAME")
-    return bare
+    return checked_name("queues", name, load(config_path, with_code=False).file.queues, "NAME")
 
 
 def _operate(config_path: Path, operation: str, arguments: dict[str, Any]) -> dict[str, Any]:

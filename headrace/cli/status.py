@@ -22,9 +22,9 @@ def status(as_json: bool, config_path: Path) -> None:
     if as_json:
         import orjson
 
-        click.echo(orjson.dumps(running.status, option=orjson.OPT_INDENT_2))
+        click.echo(orjson.dumps(running.status(), option=orjson.OPT_INDENT_2))
         return
-    known = running.status
+    known = running.status()
     click.echo(
         f"headrace {known['version']} at {running.url}, process {known['pid']}, since {known['started']}"
     )

@@ -19,6 +19,8 @@ def judge_records(
     criteria: FilterCriteria, source: Source, records: Sequence[dict[str, Any]], *, as_json: bool
 ) -> NoReturn:
     """Print what becomes of each record and why; exit with 0 when one is kept, else with 1."""
+    if not records:
+        click.echo("the event has no records", err=True)
     verdicts = [criteria.verdict(record) for record in records]
     kept = sum(verdict.kept for verdict in verdicts)
     if as_json:

@@ -155,7 +155,7 @@ def _install(connection: sqlite3.Connection, plan: Plan) -> Capture:
         change = "is a new table: its changes are captured"
         if not _was_renamed(schema):
             rows = connection.execute(capture_sql.log_existing_rows(names, schema, shape)).rowcount
-            change += f", beginning with the {rows} rows in it" if rows else ""
+            change += f", beginning with the {'row' if rows == 1 else f'{rows} rows'} in it" if rows else ""
     return _read(connection, names, is_active=True, change=change)
 
 
