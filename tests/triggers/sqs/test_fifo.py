@@ -29,8 +29,11 @@ def message(body: str, group: str = "g", identity: str | None = None) -> Outgoin
     return OutgoingMessage(body, group_id=group, deduplication_id=body if identity is None else identity)
 
 
-async def received(queue: Queue, limit: int = 10, **options: timedelta) -> list[str]:
-    return [each.record["body"] for each in await queue.receive(limit, wait=NO_WAIT, **options)]
+async def received(
+    queue: Queue, limit: int = 10, *, visibility_timeout: timedelta | None = None
+) -> list[str]:
+    messages = await queue.receive(limit, visibility_timeout=visibility_timeout, wait=NO_WAIT)
+    return [each.record["body"] for each in messages]
 
 
 async def test_one_receive_takes_all_it_can_of_a_group_and_then_of_others(queue: Queue) -> None:
