@@ -70,7 +70,7 @@ class QueueDelivery:
                     self._source.name,
                     attempted.request_id,
                     len(failed),
-                    batch.returns_at,
+                    max(batch.returns_at, self._clock.now()),
                 )
             )
         await self._delete(attempted.outcome.succeeded)

@@ -15,6 +15,7 @@ from engine.invocation.event import new_request_id
 from engine.mapping.alarm import wait_until
 from engine.mapping.payload import build_payload
 from engine.mapping.queue_batch import QueueBatch
+from engine.mapping.queue_hold import QueueHold
 from engine.mapping.queue_outcome import QueueOutcome, judge
 from engine.mapping.source import QueueSource
 from engine.value import dataclass
@@ -85,7 +86,7 @@ class QueueInvoker:
         )
         pause = SHORTEST_PAUSE
         while True:
-            answer = await self._try(request_id, payload)
+            answer = await self._try(batch, request_id, payload)
             if answer is not None:
                 outcome = judge(messages, answer, reports_failures=self._reports_failures)
                 return Attempted(request_id, outcome, answer.function_error is not None)
@@ -96,11 +97,12 @@ class QueueInvoker:
             pause = min(pause * 2, LONGEST_PAUSE)
             request_id = new_request_id()
 
-    async def _try(self, request_id: str, payload: bytes) -> InvocationResult | None:
+    async def _try(self, batch: QueueBatch, request_id: str, payload: bytes) -> InvocationResult | None:
         name = self._source.name
         try:
             invocation = Invocation(request_id, payload, source=name, qualifier=self._qualifier)
-            answer = await self._runner.invoke(self._function, invocation)
+            async with QueueHold(self._source, batch.messages, batch.returns_at, self._clock):
+                answer = await self._runner.invoke(self._function, invocation)
         except (HeadraceError, OSError) as error:
             self._on_trouble(f"the function could not be run: {error}")
             return None

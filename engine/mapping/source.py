@@ -62,6 +62,9 @@ class QueueSource(Protocol):
     async def delete(self, receipt_handles: Sequence[str]) -> None:
         """Delete messages for good. Handles that mean nothing any more are passed over."""
 
+    async def hide_longer(self, receipt_handles: Sequence[str], timeout: timedelta) -> None:
+        """Hide messages for `timeout` from now that are hidden by these receipts still."""
+
     async def give_back(self, receipt_handles: Sequence[str]) -> None:
         """Undo receipts that nobody has seen: the messages are visible again and were not received."""
 

@@ -34,6 +34,11 @@ class FaultyQueue:
         self._check()
         await self._queue.delete(receipt_handles)
 
+    async def hide_longer(self, receipt_handles: Sequence[str], timeout: timedelta) -> None:
+        """As a queue does."""
+        self._check()
+        await self._queue.hide_longer(receipt_handles, timeout)
+
     async def give_back(self, receipt_handles: Sequence[str]) -> None:
         """As a queue does."""
         self._check()

@@ -167,6 +167,15 @@ class Queue:
         if outcome == "expired":
             raise _expired(receipt_handle)
 
+    async def hide_longer(self, receipt_handles: Sequence[str], timeout: timedelta) -> None:
+        """Hide messages for `timeout` from now that are hidden by these receipts still."""
+        found = [receipt for handle in receipt_handles if (receipt := from_handle(handle)) is not None]
+        now = self._clock.now()
+        hiding = partial(
+            receipts.hide_longer, queue=self.attributes, receipts=found, timeout=timeout, now=now
+        )
+        await self._store.write(hiding)
+
     async def give_back(self, receipt_handles: Sequence[str]) -> None:
         """Undo receipts that nobody has seen: the messages are visible again and were not received."""
         found = [receipt for handle in receipt_handles if (receipt := from_handle(handle)) is not None]

@@ -99,6 +99,29 @@ def change_visibility(
     return "changed"
 
 
+def hide_longer(
+    connection: sqlite3.Connection,
+    queue: QueueAttributes,
+    receipts: Sequence[Receipt],
+    timeout: timedelta,
+    now: datetime,
+) -> None:
+    """Hide messages for `timeout` from now that are hidden by these receipts still."""
+    millis = to_millis(now)
+    groups: set[str | None] = set()
+    for receipt in receipts:
+        hidden = connection.execute(
+            "UPDATE sqs_messages SET visible_at = max(visible_at, ?)"
+            " WHERE sequence = ? AND message_id = ? AND receive_count = ? AND visible_at > ?"
+            " RETURNING group_id",
+            (millis + timeout // MILLISECOND, receipt.sequence, receipt.message_id, receipt.count, millis),
+        ).fetchone()
+        if hidden is not None:
+            groups.add(hidden[0])
+    if queue.is_fifo:
+        fifo.refresh(connection, queue.name, groups)
+
+
 def give_back(connection: sqlite3.Connection, queue: QueueAttributes, receipts: Sequence[Receipt]) -> None:
     """Undo receipts that nobody has seen: the messages are visible again, in their old places."""
     groups: set[str | None] = set()

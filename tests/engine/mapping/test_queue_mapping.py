@@ -436,6 +436,24 @@ async def test_what_does_not_fit_into_a_batch_is_not_run_twice_when_that_takes_l
     assert ["".join(body[0] for body in batch) for batch in fifo.batches()] == ["abcde", "fghij", "kl"]
 
 
+async def test_messages_stay_hidden_while_their_invocation_waits_for_an_environment(fifo: Bench) -> None:
+    fifo.functions.seconds = 300
+    await fifo.send("a1", "a2", group="a")
+    async with fifo.running(BatchSize=1):
+        await asyncio.sleep(700)
+    assert fifo.batches() == [["a1"], ["a2"]]
+    assert await fifo.queue.count() == 0
+
+
+async def test_a_function_that_takes_its_whole_timeout_fails_once_a_visibility_timeout(made: Bench) -> None:
+    made.functions.seconds = 30
+    made.script(lambda records: raised("Sandbox.Timedout", "Task timed out"))
+    await made.send("a")
+    async with made.running(timeout=30):
+        await asyncio.sleep(100)
+    assert [round(moment / 31) for moment in made.times()] == [0, 1, 2, 3]
+
+
 async def test_a_store_that_fails_is_told_of_once_and_loses_nothing(made: Bench) -> None:
     faulty = FaultyQueue(made.queue)
     await made.send("a")

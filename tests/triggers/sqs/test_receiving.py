@@ -7,7 +7,7 @@ import orjson
 import pytest
 
 from engine.arn import Account
-from engine.clock import Clock, to_millis
+from engine.clock import VIRTUAL_START, Clock, to_millis
 from engine.mapping.source import QueueMessage
 from engine.store.database import Store
 from triggers.sqs.attributes import QueueAttributes
@@ -261,6 +261,27 @@ async def test_a_mapping_receives_as_many_messages_as_make_so_many_bytes(queue: 
         assert size > 0.9 * most or most < 10_000 or len(seen) + len(found) == 300
         seen += found
     assert [message.record["body"][0] for message in seen] == list('a"é\n' * 75)
+
+
+async def test_messages_are_hidden_longer_by_the_receipt_that_hides_them(queue: Queue) -> None:
+    await queue.send(messages("a", "b"))
+    first, second = await queue.receive(2)
+    await queue.change_message_visibility(second.receipt_handle, timedelta(0))
+    await asyncio.sleep(29)
+    await queue.hide_longer([first.receipt_handle, second.receipt_handle], 2 * SECOND)
+    assert await received(queue) == ["b"]
+    await asyncio.sleep(1.9)
+    assert await received(queue) == []
+    await asyncio.sleep(0.1)
+    assert await received(queue) == ["a"]
+
+
+async def test_messages_are_not_hidden_for_less_time(queue: Queue, clock: Clock) -> None:
+    await queue.send(messages("a"))
+    (first,) = await queue.receive(1)
+    await queue.hide_longer([first.receipt_handle], SECOND)
+    await queue.receive(1)
+    assert clock.now() - VIRTUAL_START == 30 * SECOND
 
 
 async def test_a_receipt_that_is_given_back_does_not_count(queue: Queue) -> None:
