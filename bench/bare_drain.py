@@ -1,6 +1,7 @@
 """The bare limits of event source mappings: store statements and Runtime API round trips, nothing else."""
 
 import asyncio
+import base64
 import os
 import sqlite3
 import subprocess
@@ -35,6 +36,44 @@ DELETE = "DELETE FROM records WHERE id IN (SELECT value FROM json_each(?))"
 READ = "SELECT id, body FROM records WHERE id > ? ORDER BY id LIMIT ?"
 CHECKPOINT = "INSERT OR REPLACE INTO place VALUES (1, ?)"
 
+# What the function gets of each, as large as it is: the number stands for the row.
+MESSAGE = orjson.dumps(
+    {
+        "messageId": "2cb48186-47f7-4e20-a03b-802ebafb3d1e",
+        "receiptHandle": "AQEBMjoxOjE3OTUyNzA2ODA1NTE6ZjZmYThiZjEtNjMzMC00NDg3LTg4NjktNWNlZmJhOGIxMWUw",
+        "body": BODY,
+        "attributes": {
+            "ApproximateReceiveCount": "1",
+            "SentTimestamp": "NUMBER",
+            "SenderId": "AIDAHEADRACE000000001",
+            "ApproximateFirstReceiveTimestamp": "1795270680551",
+        },
+        "messageAttributes": {},
+        "md5OfBody": "0cc175b9c0f1b6a831c399e269772661",
+        "eventSource": "aws:sqs",
+        "eventSourceARN": "arn:aws:sqs:us-east-1:000000000000:jobs",
+        "awsRegion": "us-east-1",
+    }
+).replace(b"NUMBER", b"%013d")
+RECORD = orjson.dumps(
+    {
+        "kinesis": {
+            "kinesisSchemaVersion": "1.0",
+            "partitionKey": "key",
+            "sequenceNumber": "NUMBER",
+            "data": base64.b64encode(BODY.encode()).decode(),
+            "approximateArrivalTimestamp": 1795270680.551,
+        },
+        "eventSource": "aws:kinesis",
+        "eventVersion": "1.0",
+        "eventID": "shardId-000000000000:49680430969839554416401739356313583973827627766450749458",
+        "eventName": "aws:kinesis:record",
+        "invokeIdentityArn": "arn:aws:iam::000000000000:role/lambda-role",
+        "awsRegion": "us-east-1",
+        "eventSourceARN": "arn:aws:kinesis:us-east-1:000000000000:stream/clicks",
+    }
+).replace(b"NUMBER", b"%056d")
+
 Rows = list[tuple[int, str]]
 Step = Callable[[sqlite3.Connection, Rows], Rows]  # settle what is done, return what comes next
 
@@ -68,9 +107,12 @@ def settle_records(batch: int) -> Step:
 class _DrainingApi(BareRuntimeApi):
     """Asks for the next batch when the function does, and settles the one before it in the same step."""
 
-    def __init__(self, ask: "Callable[[Rows], asyncio.Future[Rows]]", finished: asyncio.Future[None]) -> None:
+    def __init__(
+        self, ask: "Callable[[Rows], asyncio.Future[Rows]]", record: bytes, finished: asyncio.Future[None]
+    ) -> None:
         super().__init__(b"", sys.maxsize, finished)
         self._ask = ask
+        self._record = record
         self._hand: Rows = []
 
     def _answer(self, asks_for_next: bool) -> None:
@@ -85,11 +127,11 @@ class _DrainingApi(BareRuntimeApi):
             if not self._finished.done():
                 self._finished.set_result(None)
             return
-        self._event = orjson.dumps({"Records": [{"messageId": row[0], "body": row[1]} for row in self._hand]})
+        self._event = b'{"Records":[%b]}' % b",".join([self._record % row[0] for row in self._hand])
         super()._answer(True)
 
 
-async def _drain(count: int, environments: int, step: Step) -> float:
+async def _drain(count: int, environments: int, step: Step, record: bytes) -> float:
     """Return the records a second, from the moment when a tenth of them has been handed out."""
     loop = asyncio.get_running_loop()
     handed, tenth_at = 0, 0.0
@@ -121,7 +163,7 @@ async def _drain(count: int, environments: int, step: Step) -> float:
             waits: list[asyncio.Future[None]] = [loop.create_future() for _ in range(environments)]
             async with AsyncExitStack() as stack:
                 for finished in waits:
-                    await _start(stack, partial(_DrainingApi, ask, finished))
+                    await _start(stack, partial(_DrainingApi, ask, record, finished))
                 await asyncio.gather(*waits)
                 return count * 0.9 / (time.perf_counter() - tenth_at)
 
@@ -140,9 +182,9 @@ async def _start(stack: AsyncExitStack, protocol: Callable[[], asyncio.Protocol]
 
 def messages_per_second(count: int = 20_000, batch: int = 10, environments: int = 5) -> float:
     """Return how quickly a queue's messages can go through a function that does nothing."""
-    return asyncio.run(_drain(count, environments, settle_messages(batch)))
+    return asyncio.run(_drain(count, environments, settle_messages(batch), MESSAGE))
 
 
 def records_per_second(count: int = 60_000, batch: int = 100) -> float:
     """Return how quickly a shard's records can, one batch after the other."""
-    return asyncio.run(_drain(count, 1, settle_records(batch)))
+    return asyncio.run(_drain(count, 1, settle_records(batch), RECORD))
