@@ -107,8 +107,9 @@ def stopping_on_signals(stop: asyncio.Event) -> Iterator[None]:
         if stop.is_set() and task is not None:
             task.cancel()
             return
-        click.echo("Stopping: running invocations may finish; Ctrl-C again stops at once.", err=True)
         stop.set()
+        with suppress(OSError):  # nobody reads standard error any more
+            click.echo("Stopping: running invocations may finish; Ctrl-C again stops at once.", err=True)
 
     if sys.platform == "win32":
         signal.signal(signal.SIGINT, lambda *_: loop.call_soon_threadsafe(on_signal))

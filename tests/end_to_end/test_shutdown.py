@@ -1,6 +1,7 @@
 """Ctrl-C: no new events, running invocations end within the grace; a second one stops at once."""
 
 import http.client
+import os
 import signal
 import subprocess
 import threading
@@ -132,6 +133,24 @@ def test_it_stops_when_nobody_reads_its_feed_any_more(folder: Path) -> None:
     file = folder / "file"
     headrace(folder, "invoke", "slow", "-p", f'{{"file": "{file}", "sleep": 0}}')
     assert process.wait(20) == 0
+
+
+def test_ctrl_c_stops_it_when_nobody_reads_its_errors_any_more(folder: Path) -> None:
+    read_end, write_end = os.pipe()
+    with (
+        os.fdopen(write_end, "wb") as errors,
+        subprocess.Popen(
+            [HEADRACE, "run", "--json"], cwd=folder, stdout=subprocess.PIPE, stderr=errors
+        ) as process,
+    ):
+        os.close(read_end)
+        assert process.stdout is not None
+        assert b"SimulatorReady" in process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        try:
+            assert process.wait(30) == 0
+        finally:
+            process.kill()
 
 
 def test_a_second_simulator_on_the_same_state_is_refused(folder: Path) -> None:
