@@ -128,11 +128,13 @@ class Simulator:
 
         Events that have not run by then stay in the store for the next start.
         """
-        sources = list(self._sources) if self._has_sources else []
+        tasks: list[asyncio.Task[None]] = []
         async with asyncio.TaskGroup() as group:
             events = group.create_task(self.events.run(), name="event queue")
-            tasks = [group.create_task(source.run(), name=source.name) for source in sources]
             if self._has_sources:
+                tasks += [
+                    group.create_task(source.run(), name=source.name) for source in self._sources.watched
+                ]
                 await self._sources.looked_at()
                 if (mappings := await self._open_mappings()) is not None:
                     tasks.append(group.create_task(mappings.run(), name=mappings.name))
@@ -141,6 +143,9 @@ class Simulator:
                 self._watch_state()
             self.ready.set()
             self.feed.publish(SimulatorReady(self.clock.now(), self.listener.url))
+            if self._has_sources and (schedules := self._sources.schedules) is not None:
+                # What they need takes long to load, and nobody has to wait for it.
+                tasks.append(group.create_task(schedules.run(), name=schedules.name))
             serving = group.create_task(self.serve(), name="endpoint")
             tidying = group.create_task(self._remove_leftovers(), name="leftovers")
             await stop.wait()

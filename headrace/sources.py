@@ -1,10 +1,10 @@
 """The sources of a configuration that run by themselves: watched folders, tables and schedules."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from random import Random
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from engine.clock import Clock
 from engine.feed import Feed
@@ -19,15 +19,6 @@ if TYPE_CHECKING:
     from triggers.dynamodb.table import Table
     from triggers.s3.bucket import Bucket
     from triggers.schedule.runner import ScheduleRunner
-
-
-class Source(Protocol):
-    """Something that runs until it is cancelled."""
-
-    name: str
-
-    async def run(self) -> None:
-        """Emit events until cancelled."""
 
 
 class Sources:
@@ -57,18 +48,15 @@ class Sources:
         self.tables: Mapping[str, Table] = self._make_tables() if file.tables else {}
         self.schedules: ScheduleRunner | None = self._make_schedules(chance) if file.schedules else None
 
-    def __iter__(self) -> Iterator[Source]:
-        yield from self.buckets.values()
-        yield from self.tables.values()
-        if self.schedules is not None:
-            yield self.schedules
+    @property
+    def watched(self) -> "list[Bucket | Table]":
+        """The sources whose changes are noticed from their start on."""
+        return [*self.buckets.values(), *self.tables.values()]
 
     async def looked_at(self) -> None:
-        """Return once every running source has taken in what was there at its start."""
-        for bucket in self.buckets.values():
-            await bucket.ready.wait()
-        for table in self.tables.values():
-            await table.ready.wait()
+        """Return once each of these has taken in what was there at its start."""
+        for source in self.watched:
+            await source.ready.wait()
 
     def _make_buckets(self) -> "dict[str, Bucket]":
         from triggers.s3.bucket import Bucket

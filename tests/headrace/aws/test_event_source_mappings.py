@@ -78,6 +78,7 @@ async def test_boto3_makes_changes_lists_and_deletes_a_mapping(there: There) -> 
     made = await there.call("create_event_source_mapping", **from_queue(BatchSize=3))
     uuid = made["UUID"]
     assert (made["Status"], made["State"], made["LastModified"]) == (202, "Creating", VIRTUAL_START)
+    await there.world.clock.idle()
     found = await there.call("get_event_source_mapping", UUID=uuid)
     assert (found["Status"], found["State"], found["BatchSize"]) == (200, "Enabled", 3)
     changed = await there.call("update_event_source_mapping", UUID=uuid, FunctionName="other", BatchSize=4)
