@@ -112,11 +112,16 @@ class DeadLettered(Fact):
 
 @dataclass(frozen=True, slots=True)
 class EventDropped(Fact):
-    """An event ended without success, and nothing was configured to take it."""
+    """An event ended without success, and nothing was configured to take it.
+
+    For records that a mapping gave up, `source` is the stream and `records` how many they were.
+    """
 
     function: str
     request_id: str
     condition: str
+    source: str | None = None
+    records: int = 1
 
 
 @dataclass(frozen=True, slots=True)

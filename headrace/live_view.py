@@ -85,7 +85,8 @@ def describe(fact: Fact, time_of_day: Callable[[datetime], str]) -> str | None:
             error = click.style(f"{fact.error_type}: {_shortened(fact.error_message or '')}", fg="red")
             return _line(fact.function, "failed", "red", f"{_figures(fact)}  {error}")
         case InvocationThrottled():
-            return _line(fact.function, "busy", "yellow", f"no concurrency left for it: {fact.reason}")
+            text = f"no concurrency left for {fact.source}: {fact.reason}"
+            return _line(fact.function, "busy", "yellow", text)
         case RetryScheduled():
             why = RETRY_REASONS.get(fact.reason, fact.reason)
             text = f"attempt {fact.attempt} at {time_of_day(fact.at)[:-4]}, {why}"
@@ -94,6 +95,12 @@ def describe(fact: Fact, time_of_day: Callable[[datetime], str]) -> str | None:
             return _line(fact.function, "sent", "cyan", f"record to {fact.target} ({fact.condition})")
         case DeadLettered():
             return _line(fact.function, "dead", "red", f"event to {fact.target} ({fact.condition})")
+        case EventDropped(source=str()):
+            text = (
+                f"{_records(fact.records)} of {fact.source} ({fact.condition}): "
+                "set the mapping's destination_config to keep them"
+            )
+            return _line(fact.function, "dropped", "red", text)
         case EventDropped():
             text = f"{fact.condition}: set on_failure or dead_letter to keep such events"
             return _line(fact.function, "dropped", "red", text)

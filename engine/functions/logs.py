@@ -6,7 +6,6 @@ UTF-8. Nothing that goes wrong with the file reaches the invocation: the log is 
 function goes on.
 """
 
-import asyncio
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,7 +15,6 @@ from engine.clock import Clock, iso_millis
 from engine.feed import Feed, LogLine, Notice
 
 TAIL_BYTES = 4096  # what LogType Tail returns
-PAUSE_SECONDS = 0.05  # between two writes of a file: each takes a tenth of a short invocation
 
 
 class LogStream:
@@ -33,7 +31,6 @@ class LogStream:
         self._feed = feed
         self._file: int | None = None
         self._held: list[bytes] = []
-        self._pause: asyncio.TimerHandle | None = None
         self._tail: list[bytes] = []
         self._tail_bytes = 0
 
@@ -43,14 +40,8 @@ class LogStream:
         self._tail_bytes = 0
 
     def write(self, events: Sequence[bytes]) -> None:
-        """Append events, none of which holds a line feed; what comes in quick succession, together."""
+        """Append events, none of which holds a line feed."""
         self.hold(events)
-        if self._pause is None:
-            self.flush()
-            self._pause = asyncio.get_running_loop().call_later(PAUSE_SECONDS, self._end_pause)
-
-    def _end_pause(self) -> None:
-        self._pause = None
         self.flush()
 
     def hold(self, events: Sequence[bytes]) -> None:
@@ -78,9 +69,6 @@ class LogStream:
 
     def close(self) -> None:
         """Write what is held and close the file."""
-        if self._pause is not None:
-            self._pause.cancel()
-            self._pause = None
         self.flush()
         if self._file is not None:
             os.close(self._file)

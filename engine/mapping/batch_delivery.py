@@ -179,7 +179,10 @@ class BatchDelivery:
         else:
             refusal = await self._progress.save(record)
         if destination is None or refusal is not None:
-            job.publish(EventDropped(job.now, job.function, request_id, condition))
+            dropped = EventDropped(
+                job.now, job.function, request_id, condition, job.source.name, len(records)
+            )
+            job.publish(dropped)
         else:
             job.publish(
                 DestinationSent(job.now, job.function, request_id, "on_failure", destination.arn, condition)

@@ -21,6 +21,7 @@ from engine.feed import Feed, MappingChanged, Notice
 from engine.functions.invocation import FunctionRunner
 from engine.invocation.event import new_request_id
 from engine.mapping import checkpoints, mapping_table
+from engine.mapping.alarm import wait_until
 from engine.mapping.function_reference import FunctionReference, parse_reference
 from engine.mapping.mapping_errors import MappingExists, MappingInUse, MappingNotFound
 from engine.mapping.mapping_loop import Loop, LoopBuilder, MissingResource, Resources
@@ -37,7 +38,7 @@ from engine.mapping.mapping_state import (
 from engine.mapping.parameters import QUEUES, with_defaults
 from engine.store.database import Store
 
-READY_WITHIN_SECONDS = 5.0  # a source that cannot be read does not hold up the others for longer
+READY_WITHIN = timedelta(seconds=5)  # a source that cannot be read does not hold up the others for longer
 SHORTEST_PAUSE = timedelta(seconds=1)
 LONGEST_PAUSE = timedelta(seconds=30)
 
@@ -129,7 +130,7 @@ class EventSourceMappings:
                 self._settle_later(uuid)
             try:
                 if self._settling:
-                    await asyncio.wait(self._settling, timeout=READY_WITHIN_SECONDS)
+                    await asyncio.wait(self._settling, timeout=READY_WITHIN.total_seconds())
                 self.ready.set()
                 await asyncio.Event().wait()
             finally:
@@ -263,7 +264,7 @@ class EventSourceMappings:
         self._publish(mapping)
 
     async def _start(self, mapping: EventSourceMapping) -> None:
-        """Start a mapping's loop, and return when it reads its source. One that cannot run does not."""
+        """Start a mapping's loop, and return when it reads its source, or after a while if it cannot."""
         assert self._group is not None, "mappings settle while they run"
         try:
             loop = self._builder.build(mapping)
@@ -273,7 +274,7 @@ class EventSourceMappings:
             return
         task = self._group.create_task(loop.run(), name=f"mapping {mapping.uuid}")
         self._loops[mapping.uuid] = loop, task
-        await loop.ready.wait()
+        await wait_until(loop.ready, self._clock.now() + READY_WITHIN, self._clock)
 
     async def _stop(self, uuid: str) -> None:
         """End a mapping's loop, if it has one, and return when what was in hand is settled."""

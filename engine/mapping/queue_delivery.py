@@ -73,6 +73,7 @@ class QueueDelivery:
                     max(batch.returns_at, self._clock.now()),
                 )
             )
+            await self._leave_hidden(failed)
         await self._delete(attempted.outcome.succeeded)
 
     async def drop(self, messages: Sequence[QueueMessage]) -> None:
@@ -81,6 +82,13 @@ class QueueDelivery:
             RecordsFiltered(self._clock.now(), self._function, self._source.name, len(messages))
         )
         await self._delete(messages)
+
+    async def _leave_hidden(self, messages: Sequence[QueueMessage]) -> None:
+        """Leave failed messages to their timeouts; if the store fails, they also show at the next start."""
+        try:
+            await self._source.leave_hidden([message.receipt_handle for message in messages])
+        except (HeadraceError, OSError) as error:
+            LOGGER.warning("%d messages of %s: %s", len(messages), self._source.name, error)
 
     async def give_back(self, messages: Sequence[QueueMessage]) -> None:
         """Show messages again that the function has not seen; if that fails, they do after their timeout."""

@@ -65,6 +65,13 @@ class QueueSource(Protocol):
     async def hide_longer(self, receipt_handles: Sequence[str], timeout: timedelta) -> None:
         """Hide messages for `timeout` from now that are hidden by these receipts still."""
 
+    async def leave_hidden(self, receipt_handles: Sequence[str]) -> None:
+        """Let messages go that were not processed: they show again when their timeouts end, not before.
+
+        What a mapping has neither deleted, given back nor left hidden can be received again at the next
+        start: the simulator must have been killed.
+        """
+
     async def give_back(self, receipt_handles: Sequence[str]) -> None:
         """Undo receipts that nobody has seen: the messages are visible again and were not received."""
 

@@ -14,6 +14,23 @@ config_option = click.option(
     show_default=True,
     help="The configuration file.",
 )
+
+
+class Utf8Text(click.ParamType[str]):
+    """Text that can be sent: a shell may pass bytes that are none."""
+
+    name = "text"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the text. Raises a usage error."""
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            self.fail(f"{value!r} is not UTF-8 text", param, ctx)
+        return value
+
+
+TEXT = Utf8Text()
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for a program to read.")
 
 

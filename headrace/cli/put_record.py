@@ -5,14 +5,18 @@ from pathlib import Path
 
 import click
 
-from headrace.cli.options import config_option, json_option
+from headrace.cli.options import TEXT, config_option, json_option
 
 
 @click.command("put-record")
 @click.argument("stream")
 @click.argument("data")
-@click.option("--partition-key", help="Records of one key keep their order; default: a random one each.")
-@click.option("--explicit-hash-key", help="Where in the hash space it goes, in decimal, whatever its key.")
+@click.option(
+    "--partition-key", type=TEXT, help="Records of one key keep their order; default: a random one each."
+)
+@click.option(
+    "--explicit-hash-key", type=TEXT, help="Where in the hash space it goes, in decimal, whatever its key."
+)
 @click.option("--count", type=click.IntRange(1), default=1, show_default=True, help="Put it so many times.")
 @json_option
 @config_option

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from headrace.cli.options import config_option, json_option
+from headrace.cli.options import TEXT, config_option, json_option
 
 # What SQS says, and what to do about it here.
 HINTS = (
@@ -26,12 +26,13 @@ HINTS = (
 @click.option(
     "--attribute",
     "attributes",
+    type=TEXT,
     multiple=True,
     metavar="NAME[:TYPE]=VALUE",
     help="A message attribute. TYPE is String (the default), Number or Binary, whose value is in base64.",
 )
-@click.option("--group", help="The message group; a FIFO queue needs one.")
-@click.option("--deduplication-id", help="Of a FIFO queue: what makes two messages the same.")
+@click.option("--group", type=TEXT, help="The message group; a FIFO queue needs one.")
+@click.option("--deduplication-id", type=TEXT, help="Of a FIFO queue: what makes two messages the same.")
 @click.option("--delay", type=click.IntRange(0, 900), help="Seconds until it can be received.")
 @click.option("--count", type=click.IntRange(1), default=1, show_default=True, help="Send it so many times.")
 @json_option

@@ -39,6 +39,11 @@ class FaultyQueue:
         self._check()
         await self._queue.hide_longer(receipt_handles, timeout)
 
+    async def leave_hidden(self, receipt_handles: Sequence[str]) -> None:
+        """As a queue does."""
+        self._check()
+        await self._queue.leave_hidden(receipt_handles)
+
     async def give_back(self, receipt_handles: Sequence[str]) -> None:
         """As a queue does."""
         self._check()

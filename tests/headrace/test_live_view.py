@@ -80,7 +80,7 @@ from tests.fakes.facts import ID, finished
                 "ReservedFunctionConcurrentInvocationLimitExceeded",
             ),
             "00:00:00.000  resize         busy    "
-            "no concurrency left for it: ReservedFunctionConcurrentInvocationLimitExceeded",
+            "no concurrency left for invoke: ReservedFunctionConcurrentInvocationLimitExceeded",
             id="a throttled attempt says why",
         ),
         pytest.param(
@@ -99,6 +99,12 @@ from tests.fakes.facts import ID, finished
             DeadLettered(VIRTUAL_START, "resize", ID, "arn:q", "RetriesExhausted"),
             "00:00:00.000  resize         dead    event to arn:q (RetriesExhausted)",
             id="a dead letter",
+        ),
+        pytest.param(
+            EventDropped(VIRTUAL_START, "resize", ID, "RecordAgeExceeded", "streams.clicks", 3),
+            "00:00:00.000  resize         dropped 3 records of streams.clicks (RecordAgeExceeded): "
+            "set the mapping's destination_config to keep them",
+            id="records that a mapping gave up say what would keep them",
         ),
         pytest.param(
             EventDropped(VIRTUAL_START, "resize", ID, "RetriesExhausted"),

@@ -39,7 +39,7 @@ def check_request(entries: Sequence[RecordEntry], max_record_bytes: int) -> None
     total = 0
     for number, entry in enumerate(entries, start=1):
         key = entry.partition_key
-        size = len(entry.data) + (len(key) if key.isascii() else len(key.encode("utf-8", "surrogatepass")))
+        size = len(entry.data) + (len(key) if key.isascii() else _key_bytes(key, f"records.{number}.member."))
         total += size
         if (
             not 0 < len(key) <= PARTITION_KEY_LENGTH
@@ -53,8 +53,15 @@ def check_request(entries: Sequence[RecordEntry], max_record_bytes: int) -> None
 
 def check_record(entry: RecordEntry, max_record_bytes: int) -> None:
     """As `check_request`, for a single record, whose fields stand by themselves."""
-    size = len(entry.data) + len(entry.partition_key.encode("utf-8", "surrogatepass"))
+    size = len(entry.data) + _key_bytes(entry.partition_key, "")
     _check_entry(entry, "", size, max_record_bytes)
+
+
+def _key_bytes(key: str, place: str) -> int:
+    try:
+        return len(key.encode())
+    except UnicodeEncodeError:
+        raise _invalid(f"{place}partitionKey", "be valid Unicode") from None
 
 
 def _check_entry(entry: RecordEntry, place: str, size: int, max_record_bytes: int) -> None:

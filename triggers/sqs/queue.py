@@ -176,6 +176,11 @@ class Queue:
         )
         await self._store.write(hiding)
 
+    async def leave_hidden(self, receipt_handles: Sequence[str]) -> None:
+        """Let messages go that were not processed: they show again when their timeouts end."""
+        found = [receipt for handle in receipt_handles if (receipt := from_handle(handle)) is not None]
+        await self._store.write(partial(receipts.leave_hidden, queue=self.attributes, receipts=found))
+
     async def give_back(self, receipt_handles: Sequence[str]) -> None:
         """Undo receipts that nobody has seen: the messages are visible again and were not received."""
         found = [receipt for handle in receipt_handles if (receipt := from_handle(handle)) is not None]

@@ -122,6 +122,15 @@ def hide_longer(
         fifo.refresh(connection, queue.name, groups)
 
 
+def leave_hidden(connection: sqlite3.Connection, queue: QueueAttributes, receipts: Sequence[Receipt]) -> None:
+    """End a mapping's hold of messages: they stay hidden until their timeouts end, over a restart too."""
+    connection.executemany(
+        "UPDATE sqs_messages SET leased = 0"
+        " WHERE sequence = ? AND message_id = ? AND queue = ? AND receive_count = ?",
+        [(receipt.sequence, receipt.message_id, queue.name, receipt.count) for receipt in receipts],
+    )
+
+
 def give_back(connection: sqlite3.Connection, queue: QueueAttributes, receipts: Sequence[Receipt]) -> None:
     """Undo receipts that nobody has seen: the messages are visible again, in their old places."""
     groups: set[str | None] = set()

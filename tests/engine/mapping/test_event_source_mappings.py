@@ -342,6 +342,17 @@ async def test_a_disabled_mapping_goes_on_where_it_left_off(world: World) -> Non
         assert mappings.get(uuid)["LastProcessingResult"] == "OK"
 
 
+async def test_a_mapping_of_a_stream_that_cannot_be_read_can_be_deleted(world: World) -> None:
+    world.stream.trouble = StoreFull(None)
+    async with world.running() as mappings:
+        uuid = (await mappings.create(from_stream()))["UUID"]
+        await asyncio.sleep(6)
+        assert mappings.get(uuid)["State"] == "Enabled"
+        await mappings.delete(uuid)
+        await asyncio.sleep(1)
+        assert mappings.list() == []
+
+
 async def test_the_configuration_takes_over_what_the_api_has_made(world: World) -> None:
     async with world.running() as mappings:
         uuid = (await mappings.create(from_queue(BatchSize=3)))["UUID"]

@@ -419,8 +419,7 @@ def test_rows_of_a_table_made_while_nobody_looked_are_inserted(connection: sqlit
     connection.execute("CREATE TABLE things (name TEXT PRIMARY KEY, id)")
     connection.execute("INSERT INTO things VALUES ('a', 1)")
     assert (
-        line_up(connection).change
-        == "is a new table: its changes are captured, beginning with the row in it"
+        line_up(connection).change == "is a new table: its changes are captured, beginning with the row in it"
     )
     connection.execute("INSERT INTO things VALUES ('b', 2)")
     assert changes(connection) == [

@@ -346,3 +346,14 @@ async def test_a_fifo_queue_yields_nothing_more_when_too_many_are_in_flight(
     await queue.send([OutgoingMessage(body, group_id=body, deduplication_id=body) for body in "ab"])
     assert len(await queue.receive_messages(10)) == 1
     assert await queue.receive_messages(10) == []
+
+
+async def test_what_a_mapping_left_hidden_stays_so_over_a_restart(queue: Queue, clock: Clock) -> None:
+    await queue.send([OutgoingMessage("failed"), OutgoingMessage("in hand")])
+    failed, _ = await queue.receive(2, wait=timedelta())
+    await queue.leave_hidden([failed.receipt_handle])
+    await queue.release_leases()
+    assert [each.record["body"] for each in await queue.receive(2, wait=timedelta())] == ["in hand"]
+    await clock.sleep_until(clock.now() + queue.visibility_timeout)
+    bodies = [each.record["body"] for each in await queue.receive(2, wait=timedelta())]
+    assert sorted(bodies) == ["failed", "in hand"]
