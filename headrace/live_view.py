@@ -70,7 +70,7 @@ def describe(fact: Fact, time_of_day: Callable[[datetime], str]) -> str | None:
             arrow = click.style("→", dim=True)
             return _line(fact.source, "batch", "blue", f"{_records(fact.records)} {arrow} {fact.function}")
         case RecordsFiltered():
-            text = f"{_records(fact.records)} kept from {fact.function} by its filter criteria"
+            text = f"{_records(fact.records)} filtered out for {fact.function}"
             return _line(fact.source, "filter", None, text)
         case RecordsReturned():
             moment = time_of_day(fact.visible_at)[:-4]

@@ -26,6 +26,11 @@ def problems_of_mappings(
             kind, source = resolve(mapping.source, SOURCE_KINDS)
             _, function = resolve(mapping.function, ("functions",))
         except ValueError:
+            around = Surroundings()
+            found = mapping_problems(index, mapping, None, around)
+            yield from (
+                each for each in found if not each.startswith(f"event_source_mappings[{index}].source:")
+            )
             continue
         where = first.setdefault((kind, source, function), index)
         if where != index:

@@ -144,9 +144,16 @@ async def purge(channels: "Channels", arguments: Arguments) -> dict[str, Any]:
 
 async def redrive(channels: "Channels", arguments: Arguments) -> dict[str, Any]:
     """Move the visible messages of `queue` to `target`, or without one each to where it came from."""
-    target = arguments.get("target")
-    destination = None if target is None else channels.queues[target]
-    return {"messages": await channels.queues[arguments["queue"]].move_back(destination)}
+    name, target = arguments["queue"], arguments.get("target")
+    moved = await channels.queues[name].move_back(None if target is None else channels.queues[target])
+    if not moved and target is None and name not in _dead_letter_queues(channels):
+        raise OperationRefused(f"{name} is no queue's dead-letter queue: say where its messages go with --to")
+    return {"messages": moved}
+
+
+def _dead_letter_queues(channels: "Channels") -> list[str]:
+    policies = [queue.attributes.redrive_policy for queue in channels.queues.values()]
+    return [policy.dead_letter_queue for policy in policies if policy is not None]
 
 
 OPERATIONS: Mapping[str, Callable[["Channels", Arguments], Awaitable[dict[str, Any]]]] = {

@@ -37,7 +37,9 @@ def resolve(reference: str, kinds: tuple[str, ...]) -> tuple[str, str]:
                 raise ValueError(f'{reference!r} needs its kind: "{kinds[0]}.{reference}"')
             kind, name = kinds[0], reference
     if kind not in kinds:
-        raise ValueError(f"{' or '.join(kinds)} can stand here, not {kind}")
+        near = get_close_matches(kind, kinds, n=1) if kind not in KINDS else []
+        hint = f"; did you mean '{near[0]}.{name}'?" if near else ""
+        raise ValueError(f"{' or '.join(kinds)} can stand here, not {kind}{hint}")
     return kind, name
 
 

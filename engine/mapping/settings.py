@@ -143,9 +143,12 @@ def mapping_parameters(
 
 
 def mapping_problems(
-    index: int, settings: MappingSettings, source: MappedSource, around: Surroundings
+    index: int, settings: MappingSettings, source: MappedSource | None, around: Surroundings
 ) -> list[str]:
-    """Return what is wrong with the mapping at `index` of the configuration, a line each with its path."""
+    """Return what is wrong with the mapping at `index` of the configuration, a line each with its path.
+
+    `source` is None when nobody knows what the mapping reads.
+    """
     params = mapping_parameters(
         settings,
         event_source_arn=settings.source,

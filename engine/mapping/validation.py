@@ -89,7 +89,8 @@ def find_problems(
     wrong = {problem.place[0] for problem in problems}
     usable = {name: value for name, value in given.items() if name not in wrong}
     if source is None:
-        return [*problems, _problem(("EventSourceArn",), UNRECOGNIZED_SOURCE)]
+        unrecognized = _problem(("EventSourceArn",), UNRECOGNIZED_SOURCE)
+        return [*problems, unrecognized, *_not_simulated(usable)]
     problems += _not_simulated(usable)
     problems += _not_for_this_source(source, usable)
     if operation == "update":

@@ -70,7 +70,7 @@ class LazyGroup(click.Group):
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="headrace")
 def cli() -> None:
-    """Run AWS Lambda functions on local events: dropped files, schedules, recordings.
+    """Run AWS Lambda functions on local events: files, messages, records, rows, schedules, recordings.
 
     Start with `headrace init` and `headrace run`, or see it all with `headrace demo`.
     """

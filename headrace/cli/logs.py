@@ -8,6 +8,7 @@ import click
 from headrace.cli.options import config_option, unknown_name
 
 LOOK_AGAIN_SECONDS = 0.2  # while following
+CONTINUES = "\n" + " " * 25  # below the text, beside the moment
 FIRST_LOOK_BYTES = 4 * 1024 * 1024  # of each log stream
 
 
@@ -28,11 +29,16 @@ def logs(function: str, follow: bool, limit: int, config_path: Path) -> None:
     tail = LogTail(folder)
     lines = tail.new_lines()
     for line in lines[len(lines) - min(limit, len(lines)) :]:
-        click.echo(line)
+        click.echo(shown(line))
     if not lines and not follow:
         click.echo(f"{function} has not logged anything yet.", err=True)
     if follow:
         _follow(tail)
+
+
+def shown(line: str) -> str:
+    """Return a log event for a terminal, with what carriage returns divide on lines of their own."""
+    return line.replace("\r", CONTINUES)
 
 
 class LogTail:
@@ -69,6 +75,6 @@ def _follow(tail: LogTail) -> None:
     try:
         while not pause.wait(LOOK_AGAIN_SECONDS):
             for line in tail.new_lines():
-                click.echo(line)
+                click.echo(shown(line))
     except KeyboardInterrupt:
         return

@@ -6,6 +6,8 @@ import click
 
 from headrace.cli.options import config_option, json_option
 
+SOURCE_KINDS = ("queues", "streams", "tables")
+
 
 @click.command()
 @json_option
@@ -24,6 +26,8 @@ def status(as_json: bool, config_path: Path) -> None:
 
         click.echo(orjson.dumps(running.status(), option=orjson.OPT_INDENT_2))
         return
+    from headrace.references import resolve
+
     known = running.status()
     click.echo(
         f"headrace {known['version']} at {running.url}, process {known['pid']}, since {known['started']}"
@@ -31,16 +35,16 @@ def status(as_json: bool, config_path: Path) -> None:
     for name, figures in known["functions"].items():
         click.echo(
             f"  function  {name:<18} environments: {figures['environments']}, {figures['running']} running,"
-            f" {figures['queued']} events queued"
+            f" {_counted(figures['queued'], 'event')} queued"
         )
     for name, count in known["queues"].items():
-        click.echo(f"  queue     {name:<18} {count} messages")
+        click.echo(f"  queue     {name:<18} {_counted(count, 'message')}")
     for name, shards in known["streams"].items():
-        click.echo(f"  stream    {name:<18} {shards} open shard{'s'[: shards != 1]}")
+        click.echo(f"  stream    {name:<18} {_counted(shards, 'open shard')}")
     for name, arn in known["tables"].items():
         click.echo(f"  table     {name:<18} {arn}")
     for mapping in known["event_source_mappings"]:
-        source = mapping["EventSourceArn"].split(":", 5)[5]
+        source = ".".join(resolve(mapping["EventSourceArn"], SOURCE_KINDS))
         function = mapping["FunctionArn"].partition(":function:")[2]
         result = (
             f", last result: {mapping['LastProcessingResult']}" if "LastProcessingResult" in mapping else ""
@@ -50,3 +54,7 @@ def status(as_json: bool, config_path: Path) -> None:
         click.echo(f"  bucket    {name:<18} {folder}")
     for name, moment in known["schedules"].items():
         click.echo(f"  schedule  {name:<18} next {moment or 'never'}")
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}{'s'[: count != 1]}"

@@ -132,7 +132,7 @@ def test_status_shows_each_mapping_with_its_state(folder: Path) -> None:
         "stream/clicks": "Enabled",
     }
     shown = headrace(folder, "status").stdout.decode()
-    assert "mapping   jobs → keep: Enabled" in shown
+    assert "mapping   queues.jobs → keep: Enabled" in shown
     assert "mapping   stream/clicks → keep: Enabled" in shown
 
 

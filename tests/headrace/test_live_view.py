@@ -41,7 +41,7 @@ from tests.fakes.facts import ID, finished
         ),
         pytest.param(
             RecordsFiltered(VIRTUAL_START, "resize", "queues.jobs", 1),
-            "00:00:00.000  jobs           filter  1 record kept from resize by its filter criteria",
+            "00:00:00.000  jobs           filter  1 record filtered out for resize",
             id="filtered records are counted",
         ),
         pytest.param(
