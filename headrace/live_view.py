@@ -66,19 +66,6 @@ def describe(fact: Fact, time_of_day: Callable[[datetime], str]) -> str | None:
                 "blue",
                 f"{fact.name}  {_printable(fact.detail)} {arrow} {fact.function}",
             )
-        case BatchClosed():
-            arrow = click.style("→", dim=True)
-            return _line(fact.source, "batch", "blue", f"{_records(fact.records)} {arrow} {fact.function}")
-        case RecordsFiltered():
-            text = f"{_records(fact.records)} filtered out for {fact.function}"
-            return _line(fact.source, "filter", None, text)
-        case RecordsReturned():
-            moment = time_of_day(fact.visible_at)[:-4]
-            text = f"{_records(fact.records)} of {fact.function} show again at {moment}"
-            return _line(fact.source, "back", "yellow", text)
-        case MessageRedriven():
-            text = f"message {fact.message_id} to {fact.target}, received {fact.receive_count} times"
-            return _line(fact.source, "dead", "red", text)
         case InvocationFinished(function_error=None):
             return _line(fact.function, "ok", "green", _figures(fact))
         case InvocationFinished():
@@ -95,13 +82,7 @@ def describe(fact: Fact, time_of_day: Callable[[datetime], str]) -> str | None:
             return _line(fact.function, "sent", "cyan", f"record to {fact.target} ({fact.condition})")
         case DeadLettered():
             return _line(fact.function, "dead", "red", f"event to {fact.target} ({fact.condition})")
-        case EventDropped(source=str()):
-            text = (
-                f"{_records(fact.records)} of {fact.source} ({fact.condition}): "
-                "set the mapping's destination_config to keep them"
-            )
-            return _line(fact.function, "dropped", "red", text)
-        case EventDropped():
+        case EventDropped(source=None):
             text = f"{fact.condition}: set on_failure or dead_letter to keep such events"
             return _line(fact.function, "dropped", "red", text)
         case RecursionStopped():
@@ -119,6 +100,32 @@ def describe(fact: Fact, time_of_day: Callable[[datetime], str]) -> str | None:
             return click.style(
                 f"{fact.count} lines were left out: they came faster than they could be written", dim=True
             )
+        case _:
+            return _describe_records(fact, time_of_day)
+
+
+def _describe_records(fact: Fact, time_of_day: Callable[[datetime], str]) -> str | None:
+    """As `describe`, for what becomes of the records that mappings read."""
+    match fact:
+        case BatchClosed():
+            arrow = click.style("→", dim=True)
+            return _line(fact.source, "batch", "blue", f"{_records(fact.records)} {arrow} {fact.function}")
+        case RecordsFiltered():
+            text = f"{_records(fact.records)} filtered out for {fact.function}"
+            return _line(fact.source, "filter", None, text)
+        case RecordsReturned():
+            moment = time_of_day(fact.visible_at)[:-4]
+            text = f"{_records(fact.records)} of {fact.function} show again at {moment}"
+            return _line(fact.source, "back", "yellow", text)
+        case MessageRedriven():
+            text = f"message {fact.message_id} to {fact.target}, received {fact.receive_count} times"
+            return _line(fact.source, "dead", "red", text)
+        case EventDropped():
+            text = (
+                f"{_records(fact.records)} of {fact.source} ({fact.condition}): "
+                "set the mapping's destination_config to keep them"
+            )
+            return _line(fact.function, "dropped", "red", text)
         case _:
             return None
 

@@ -133,7 +133,7 @@ def test_status_shows_each_mapping_with_its_state(folder: Path) -> None:
     }
     shown = headrace(folder, "status").stdout.decode()
     assert "mapping   queues.jobs → keep: Enabled" in shown
-    assert "mapping   stream/clicks → keep: Enabled" in shown
+    assert "mapping   streams.clicks → keep: Enabled" in shown
 
 
 def put_numbers(folder: Path, first: int, last: int) -> None:
