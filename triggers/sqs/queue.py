@@ -38,6 +38,7 @@ from triggers.sqs.send import send
 from triggers.sqs.settings import QueueSettings
 
 IN_FLIGHT_MOST = 120_000  # the quota of both kinds of queue
+IN_HAND_MOST = 20_000  # receipts that are remembered for the mappings that have them
 SWEEP_INTERVAL = timedelta(minutes=1)
 
 
@@ -68,6 +69,7 @@ class Queue:
         self._feed = feed
         self._queues = {} if queues is None else queues
         self._arrivals = Arrivals(clock)
+        self._in_hand: dict[str, Receipt] = {}
         self.created_at = self.changed_at = self._swept_at = clock.now()
         self._in_flight_most = in_flight_most
         self._in_flight_at_most = in_flight_most  # not known yet, which makes the first receive count
@@ -136,13 +138,22 @@ class Queue:
         return [self._queue_message(row, received.received_at) for row in received.rows]
 
     def _queue_message(self, row: MessageRow, received_at: int) -> QueueMessage:
-        handle = to_handle(Receipt(row.sequence, row.receive_count, received_at, row.message_id))
+        receipt = Receipt(row.sequence, row.receive_count, received_at, row.message_id)
+        handle = to_handle(receipt)
+        self._in_hand[handle] = receipt
         return QueueMessage(
             row.message_id,
             handle,
             row.group_id if self.is_fifo else None,
             build_record(row, handle, self.arn, self._region),
         )
+
+    def _receipts_of(self, handles: Sequence[str]) -> list[Receipt]:
+        """Return what a mapping's handles stand for; those in its hand need not be read again."""
+        if len(self._in_hand) > IN_HAND_MOST:
+            self._in_hand.clear()  # what has failed stays in there
+        found = (self._in_hand.pop(handle, None) or from_handle(handle) for handle in handles)
+        return [receipt for receipt in found if receipt is not None]
 
     async def receive_messages(
         self, limit: int, *, visibility_timeout: timedelta | None = None, wait: timedelta | None = None
@@ -155,7 +166,7 @@ class Queue:
 
     async def delete(self, receipt_handles: Sequence[str]) -> None:
         """Delete messages for good. Handles that mean nothing any more are passed over."""
-        found = [receipt for handle in receipt_handles if (receipt := from_handle(handle)) is not None]
+        found = self._receipts_of(receipt_handles)
         await self._delete(found)
 
     async def delete_message(self, receipt_handle: str) -> None:
@@ -169,7 +180,7 @@ class Queue:
 
     async def hide_longer(self, receipt_handles: Sequence[str], timeout: timedelta) -> None:
         """Hide messages for `timeout` from now that are hidden by these receipts still."""
-        found = [receipt for handle in receipt_handles if (receipt := from_handle(handle)) is not None]
+        found = self._receipts_of(receipt_handles)
         now = self._clock.now()
         hiding = partial(
             receipts.hide_longer, queue=self.attributes, receipts=found, timeout=timeout, now=now
@@ -178,12 +189,12 @@ class Queue:
 
     async def leave_hidden(self, receipt_handles: Sequence[str]) -> None:
         """Let messages go that were not processed: they show again when their timeouts end."""
-        found = [receipt for handle in receipt_handles if (receipt := from_handle(handle)) is not None]
+        found = self._receipts_of(receipt_handles)
         await self._store.write(partial(receipts.leave_hidden, queue=self.attributes, receipts=found))
 
     async def give_back(self, receipt_handles: Sequence[str]) -> None:
         """Undo receipts that nobody has seen: the messages are visible again and were not received."""
-        found = [receipt for handle in receipt_handles if (receipt := from_handle(handle)) is not None]
+        found = self._receipts_of(receipt_handles)
         await self._undo(found)
 
     async def change_message_visibility(self, receipt_handle: str, timeout: timedelta) -> None:
