@@ -24,6 +24,7 @@ from engine.feed import (
     RecursionStopped,
     RetryScheduled,
 )
+from headrace.references import KINDS
 
 NAME_WIDTH = 14  # columns for the name of a function or a source; longer ones push the rest along
 WORD_WIDTH = 7
@@ -140,8 +141,9 @@ def _printable(text: str) -> str:
 
 
 def _line(resource: str, word: str, colour: str | None, text: str) -> str:
-    """Lay out name, word and text; a resource shows its last part: `buckets.inbox` -> `inbox`."""
-    name = resource.partition(".")[2] or resource
+    """Lay out name, word and text; a resource shows its own name: `buckets.inbox` -> `inbox`."""
+    kind, _, own = resource.partition(".")
+    name = own if kind in KINDS else resource
     styled = click.style(f"{word:<{WORD_WIDTH}}", fg=colour, dim=colour is None)
     return f"{click.style(f'{name:<{NAME_WIDTH}}', bold=True)} {styled} {text}"
 

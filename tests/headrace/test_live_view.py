@@ -101,6 +101,11 @@ from tests.fakes.facts import ID, finished
             id="a dead letter",
         ),
         pytest.param(
+            Notice(VIRTUAL_START, "info", "headrace.toml", "has changed"),
+            "00:00:00.000  headrace.toml  info    has changed",
+            id="the name of a file is shown whole",
+        ),
+        pytest.param(
             EventDropped(VIRTUAL_START, "resize", ID, "RecordAgeExceeded", "streams.clicks", 3),
             "00:00:00.000  resize         dropped 3 records of streams.clicks (RecordAgeExceeded): "
             "set the mapping's destination_config to keep them",
