@@ -5,10 +5,8 @@ from collections.abc import Iterator, Mapping
 from engine.functions.settings import FunctionSettings
 from engine.mapping.settings import MappingSettings, mapping_problems
 from engine.mapping.validation import Surroundings
-from headrace.references import resolve
+from headrace.references import SOURCE_KINDS, resolve
 from triggers.sqs.settings import QueueSettings, is_fifo_name
-
-SOURCE_KINDS = ("queues", "streams", "tables")
 
 
 def problems_of_mappings(

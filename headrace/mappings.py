@@ -15,10 +15,8 @@ from engine.store.database import Store
 from headrace.channels import Channels
 from headrace.config import Configuration
 from headrace.destinations import Destinations
-from headrace.references import resolve
+from headrace.references import SOURCE_KINDS, resolve
 from headrace.sources import Sources
-
-SOURCE_KINDS = ("queues", "streams", "tables")
 
 
 async def open_mappings(

@@ -6,6 +6,7 @@ from typing import Any
 
 from engine.arn import Account
 
+SOURCE_KINDS = ("queues", "streams", "tables")  # what event source mappings read
 KINDS = ("functions", "buckets", "queues", "streams", "tables", "schedules")
 # What a table may refer to: (table, key inside a resource) -> kinds. A list of tables is looked into by name.
 REFERENCES: Mapping[tuple[str, ...], tuple[str, ...]] = {
@@ -16,7 +17,7 @@ REFERENCES: Mapping[tuple[str, ...], tuple[str, ...]] = {
     ("queues", "redrive_policy", "dead_letter_target_arn"): ("queues",),
     ("queues", "redrive_allow_policy", "source_queue_arns"): ("queues",),
     ("schedules", "function"): ("functions",),
-    ("event_source_mappings", "source"): ("queues", "streams", "tables"),
+    ("event_source_mappings", "source"): SOURCE_KINDS,
     ("event_source_mappings", "function"): ("functions",),
     ("event_source_mappings", "destination_config", "on_failure"): ("queues", "buckets"),
     ("event_source_mappings", "destination_config", "on_failure", "destination"): ("queues", "buckets"),

@@ -10,13 +10,12 @@ from engine.errors import HeadraceError
 from engine.value import dataclass
 from headrace.config import Configuration
 from headrace.operations import Operate, in_portions
-from headrace.references import resolve
+from headrace.references import SOURCE_KINDS, resolve
 from triggers.replay.records import Kind, SentRecord, sent_records
 
 if TYPE_CHECKING:
     from triggers.replay.player import Answer
 
-SOURCE_KINDS = ("queues", "streams", "tables")
 BUSY_SECONDS = 10.0  # for a writer of the user's that holds the database
 
 

@@ -17,6 +17,7 @@ CONTRACTS = (  # what of engine a source may know
     "engine.invocation.destination",
     "engine.invocation.event",
     "engine.mapping.source",
+    "engine.random_uuid",
     "engine.settings",
     "engine.store",
     "engine.value",

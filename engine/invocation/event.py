@@ -7,20 +7,15 @@ position and its events in one transaction, so that neither is ever kept without
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import field
-from random import Random
 from typing import Protocol
 
+from engine.random_uuid import random_uuid
 from engine.value import dataclass
-
-_UUID_FIXED, _UUID_VERSION_4 = 0xF000_C000 << 48, 0x4000_8000 << 48  # the version's and the variant's bits
-_IDS = Random()  # noqa: S311 - names, not secrets: a system call for each would cost as much as storing the event
 
 
 def new_request_id() -> str:
     """Return a fresh request id: a random UUID, as Lambda makes them."""
-    bits = _IDS.getrandbits(128) & ~_UUID_FIXED | _UUID_VERSION_4
-    digits = f"{bits:032x}"
-    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+    return random_uuid()
 
 
 @dataclass(frozen=True, slots=True)

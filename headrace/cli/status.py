@@ -6,8 +6,6 @@ import click
 
 from headrace.cli.options import config_option, json_option
 
-SOURCE_KINDS = ("queues", "streams", "tables")
-
 
 @click.command()
 @json_option
@@ -26,7 +24,7 @@ def status(as_json: bool, config_path: Path) -> None:
 
         click.echo(orjson.dumps(running.status(), option=orjson.OPT_INDENT_2))
         return
-    from headrace.references import resolve
+    from headrace.references import SOURCE_KINDS, resolve
 
     known = running.status()
     click.echo(

@@ -12,9 +12,10 @@ from datetime import datetime, timedelta
 from itertools import takewhile
 
 from engine.clock import to_millis
+from engine.random_uuid import random_uuid
 from triggers.sqs import deduplication, message_table
 from triggers.sqs.attributes import QueueAttributes
-from triggers.sqs.message import OutgoingMessage, SentMessage, new_message_id
+from triggers.sqs.message import OutgoingMessage, SentMessage
 from triggers.sqs.message_table import (
     MessageRow,
     NewRow,
@@ -47,7 +48,7 @@ def _send(
     repeated = deduplication.find(connection, queue, identity, group)
     if repeated is not None:
         return SentMessage(repeated[0], shown_sequence_number(repeated[1]))
-    message_id, number = new_message_id(), next_number(connection, queue.name)
+    message_id, number = random_uuid(), next_number(connection, queue.name)
     deduplication.remember(connection, queue, identity, group, (message_id, number), now)
     row = NewRow(
         queue.name,

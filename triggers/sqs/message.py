@@ -10,14 +10,11 @@ import struct
 from collections.abc import Mapping
 from dataclasses import field
 from datetime import datetime, timedelta
-from random import Random
-from uuid import UUID
 
 from engine.clock import to_millis
 from engine.value import dataclass
 
 SENDER_ID = "AIDAHEADRACE000000001"  # who sends here; real ones are those of a user or a role
-_IDS = Random()  # noqa: S311 - names, not secrets: a system call for each would cost as much as storing it
 TEXT, BINARY = b"\x01", b"\x02"  # how an attribute's value is marked in the digest
 
 
@@ -79,11 +76,6 @@ class Message:
     def md5_of_attributes(self) -> str | None:
         """The hex MD5 over all attributes, sorted by name; None without attributes."""
         return md5_of_attributes(self.attributes)
-
-
-def new_message_id() -> str:
-    """Return a fresh id: a random UUID."""
-    return str(UUID(int=_IDS.getrandbits(128), version=4))
 
 
 def md5_of_body(body: str) -> str:

@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from engine.clock import to_millis
+from engine.random_uuid import random_uuid
 from engine.value import dataclass
 from triggers.sqs import fifo, message_table
 from triggers.sqs.attributes import QueueAttributes
 from triggers.sqs.errors import InvalidParameter
-from triggers.sqs.message import new_message_id
 from triggers.sqs.message_table import MessageRow
 
 MOVED_AT_ONCE = 1000  # others wait for the store meanwhile
@@ -103,7 +103,7 @@ def _move(connection: sqlite3.Connection, row: MessageRow, target: QueueAttribut
         " leased = 0, sequence_number = ?4, dead_letter_source = NULL WHERE sequence = ?5",
         (
             target.name,
-            new_message_id(),
+            random_uuid(),
             now,
             fifo.next_number(connection, target.name) if target.is_fifo else None,
             row.sequence,

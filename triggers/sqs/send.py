@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from engine.clock import to_millis
+from engine.random_uuid import random_uuid
 from triggers.sqs import fifo, message_table
 from triggers.sqs.attributes import QueueAttributes
-from triggers.sqs.message import OutgoingMessage, SentMessage, new_message_id
+from triggers.sqs.message import OutgoingMessage, SentMessage
 from triggers.sqs.message_table import NewRow, attributes_text, system_attributes_text
 
 
@@ -30,7 +31,7 @@ def _row(queue: QueueAttributes, message: OutgoingMessage, now: int) -> NewRow:
     delay = queue.delay if message.delay is None else message.delay
     return NewRow(
         queue.name,
-        new_message_id(),
+        random_uuid(),
         now + delay // timedelta(milliseconds=1) if delay else now,
         now,
         message.group_id,
