@@ -16,6 +16,7 @@ from engine.mapping.function_reference import parse_reference
 from engine.mapping.mapping_state import EventSourceMapping
 from engine.mapping.queue_mapping import QueueMapping, QueueOptions
 from engine.mapping.source import QueueSource, StreamSource
+from engine.mapping.stream_job import StreamJob
 from engine.mapping.stream_mapping import StreamMapping
 from engine.mapping.stream_settings import StreamMappingSettings
 from engine.store.database import Store
@@ -95,21 +96,26 @@ class LoopBuilder:
             )
         if (stream := self._resources.stream_of(mapping.source_arn)) is not None:
             return StreamMapping(
-                mapping.uuid,
-                stream,
-                function.name,
-                mapping.function_arn,
-                stream_settings(mapping.params),
-                runner=self._runner,
-                on_failure=self._destination(mapping.params),
-                store=self._store,
-                clock=self._clock,
-                feed=self._feed,
-                criteria=compile_criteria(
-                    stream.kind,
-                    [each["Pattern"] for each in mapping.params.get("FilterCriteria", {}).get("Filters", ())],
-                ),
-                qualifier=function.qualifier,
+                StreamJob(
+                    mapping.uuid,
+                    stream,
+                    function.name,
+                    mapping.function_arn,
+                    stream_settings(mapping.params),
+                    runner=self._runner,
+                    on_failure=self._destination(mapping.params),
+                    store=self._store,
+                    clock=self._clock,
+                    feed=self._feed,
+                    criteria=compile_criteria(
+                        stream.kind,
+                        [
+                            each["Pattern"]
+                            for each in mapping.params.get("FilterCriteria", {}).get("Filters", ())
+                        ],
+                    ),
+                    qualifier=function.qualifier,
+                )
             )
         raise MissingResource(f"its source {mapping.source_arn} is not there any more")
 

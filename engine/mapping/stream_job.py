@@ -34,7 +34,7 @@ class StreamJob:
         clock: Clock,
         feed: Feed,
         criteria: FilterCriteria,
-        qualifier: str | None,
+        qualifier: str | None = None,
     ) -> None:
         self.uuid = uuid
         self.source = source

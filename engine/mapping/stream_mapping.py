@@ -13,20 +13,13 @@ from datetime import timedelta
 from functools import partial
 from typing import TypeVar
 
-from engine.clock import Clock
 from engine.errors import HeadraceError
-from engine.feed import Feed
-from engine.functions.invocation import FunctionRunner
 from engine.mapping import checkpoints
 from engine.mapping.alarm import wait_until
 from engine.mapping.checkpoints import Checkpoint
-from engine.mapping.failure_destination import FailureDestination
-from engine.mapping.filter_criteria import FilterCriteria
 from engine.mapping.shard_run import ShardRun
-from engine.mapping.source import Shard, StartingPosition, StreamSource
+from engine.mapping.source import Shard, StartingPosition
 from engine.mapping.stream_job import ProcessingResult, StreamJob
-from engine.mapping.stream_settings import StreamMappingSettings
-from engine.store.database import Store
 
 T = TypeVar("T")
 
@@ -39,41 +32,12 @@ LONGEST_PAUSE = timedelta(seconds=30)
 class StreamMapping:
     """Run it in a task; `ready` is set once it is stored where the mapping reads from.
 
-    `function_arn` is as the mapping has it, which may be qualified with `qualifier`. Running it again, or a
-    new one with the same `uuid`, goes on where it left off.
+    Running it again, or a new one with the same `uuid`, goes on where it left off.
     """
 
-    def __init__(
-        self,
-        uuid: str,
-        source: StreamSource,
-        function: str,
-        function_arn: str,
-        settings: StreamMappingSettings,
-        *,
-        runner: FunctionRunner,
-        on_failure: FailureDestination | None,
-        store: Store,
-        clock: Clock,
-        feed: Feed,
-        criteria: FilterCriteria,
-        qualifier: str | None = None,
-    ) -> None:
+    def __init__(self, job: StreamJob) -> None:
         self.ready = asyncio.Event()
-        self._job = StreamJob(
-            uuid,
-            source,
-            function,
-            function_arn,
-            settings,
-            runner=runner,
-            on_failure=on_failure,
-            store=store,
-            clock=clock,
-            feed=feed,
-            criteria=criteria,
-            qualifier=qualifier,
-        )
+        self._job = job
         self._checkpoints: dict[str, Checkpoint] = {}
         self._runs: dict[str, ShardRun] = {}
         self._news = asyncio.Event()

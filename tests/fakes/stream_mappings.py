@@ -14,6 +14,7 @@ from engine.mapping.failure_destination import FailureDestination
 from engine.mapping.failure_record import FailureRecord
 from engine.mapping.filter_criteria import compile_criteria
 from engine.mapping.source import StreamSource
+from engine.mapping.stream_job import StreamJob
 from engine.mapping.stream_mapping import StreamMapping
 from engine.mapping.stream_settings import StreamMappingSettings
 from engine.store.database import Store
@@ -81,17 +82,19 @@ def stream_mapping(
     """Return a mapping of `source` to the function `fn`; it begins with the oldest record."""
     settings.setdefault("starting_position", "TRIM_HORIZON")
     return StreamMapping(
-        uuid,
-        source,
-        "fn",
-        "arn:aws:lambda:us-east-1:000000000000:function:fn",
-        StreamMappingSettings(**settings),
-        runner=runner,
-        on_failure=on_failure,
-        store=store,
-        clock=clock,
-        feed=feed or Feed(),
-        criteria=compile_criteria(source.kind, patterns),
+        StreamJob(
+            uuid,
+            source,
+            "fn",
+            "arn:aws:lambda:us-east-1:000000000000:function:fn",
+            StreamMappingSettings(**settings),
+            runner=runner,
+            on_failure=on_failure,
+            store=store,
+            clock=clock,
+            feed=feed or Feed(),
+            criteria=compile_criteria(source.kind, patterns),
+        )
     )
 
 
