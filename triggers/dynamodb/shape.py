@@ -27,10 +27,6 @@ class Shape:
     number: int
     columns: tuple[LoggedColumn, ...]
 
-    def slot_of(self, column: str) -> int:
-        """Return where a column's values are. Raises KeyError when there is no such column."""
-        return {each.name: each.slot for each in self.columns}[column]
-
 
 def shape_of(schema: TableSchema, number: int, present: Sequence[tuple[str, int]], used: int) -> Shape:
     """Return the shape of a table. Columns in `present` (name, slot) keep their slots, others get new ones.

@@ -49,10 +49,6 @@ class KeyRules:
         """Say whether no file of this name is ever an object."""
         return bool(self._not_objects) and f"{key}/".startswith(self._not_objects)
 
-    def is_upload(self, key: str) -> bool:
-        """Say whether this is an unfinished upload of the endpoint."""
-        return key.startswith(UPLOAD_PREFIX)
-
     def object_of_marker(self, key: str) -> str | None:
         """Return the key that a marker file completes; None when `key` is no marker."""
         marker = self.complete_marker

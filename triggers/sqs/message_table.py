@@ -139,12 +139,6 @@ def oldest_messages(
     return [to_message(row) for row in rows]
 
 
-def count_messages(connection: sqlite3.Connection, queue: str) -> int:
-    """Return how many messages a queue holds, in flight and delayed ones too."""
-    row = connection.execute("SELECT count(*) FROM sqs_messages WHERE queue = ?", (queue,)).fetchone()
-    return int(row[0])
-
-
 class Counts(NamedTuple):
     """How many messages of a queue can be received, are in the hands of receivers, or have not begun."""
 
