@@ -7,19 +7,16 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, closing
+from contextlib import closing
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import pytest
 
-from engine.arn import Account
 from engine.clock import Clock
 from engine.feed import Feed
 from engine.mapping.source import StreamRecord
-from engine.watching import FolderWatcher
-from triggers.dynamodb.settings import TableSettings
+from tests.fakes.running_table import running
 from triggers.dynamodb.table import Table
 
 DEADLINE_SECONDS = 20
@@ -64,23 +61,6 @@ def make(path: Path, journal_mode: str = "delete") -> None:
     with closing(sqlite3.connect(path)) as connection:
         connection.execute(f"PRAGMA journal_mode = {journal_mode}")
         connection.execute("CREATE TABLE orders (id INTEGER PRIMARY KEY, item TEXT)")
-
-
-@asynccontextmanager
-async def running(path: Path, clock: Clock, feed: Feed, **settings: Any) -> AsyncIterator[Table]:
-    async with FolderWatcher(clock, feed) as watcher, asyncio.TaskGroup() as group:
-        table = Table(
-            "orders",
-            TableSettings(database=path, **settings),
-            account=Account(),
-            watcher=watcher,
-            clock=clock,
-            feed=feed,
-        )
-        task = group.create_task(table.run())
-        await table.ready.wait()
-        yield table
-        task.cancel()
 
 
 async def records_of(table: Table, count: int, after: int = 0) -> list[StreamRecord]:

@@ -3,20 +3,17 @@
 import asyncio
 import re
 import sqlite3
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, closing
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from engine.arn import Account
 from engine.clock import VIRTUAL_START, Clock
 from engine.feed import Fact, Feed, Notice
 from engine.mapping.source import StartingPosition, StreamRecord
-from engine.watching import FolderWatcher
-from triggers.dynamodb.settings import TableSettings
+from tests.fakes.running_table import running
 from triggers.dynamodb.table import Table
 
 ORDERS = "CREATE TABLE orders (id INTEGER PRIMARY KEY, item)"
@@ -46,23 +43,6 @@ def notices(feed: Feed) -> list[tuple[str, str]]:
 
     feed.tap(keep)
     return found
-
-
-@asynccontextmanager
-async def running(path: Path, clock: Clock, feed: Feed, **settings: Any) -> AsyncIterator[Table]:
-    async with FolderWatcher(clock, feed) as watcher, asyncio.TaskGroup() as group:
-        table = Table(
-            "orders",
-            TableSettings(database=path, **settings),
-            account=Account(),
-            watcher=watcher,
-            clock=clock,
-            feed=feed,
-        )
-        task = group.create_task(table.run())
-        await table.ready.wait()
-        yield table
-        task.cancel()
 
 
 async def read(table: Table, after: int = 0, limit: int = 1000) -> list[StreamRecord]:
