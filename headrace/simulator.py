@@ -42,7 +42,8 @@ if TYPE_CHECKING:
 class Simulator:
     """Everything that a configuration describes. Enter it with `async with`, then `run` it.
 
-    `ready` is set once every source listens. Without `sources` nothing emits events: what is left is
+    `ready` is set once every source listens; `is_stopping` once no function is to be invoked but by one that
+    is still running. Without `sources` nothing emits events: what is left is
     functions, the endpoint and the queue, as one command needs them. `endpoint` replaces the configured one.
     """
 
@@ -61,8 +62,8 @@ class Simulator:
         self._address = endpoint or configuration.file.simulator.host_and_port
         self._chance = chance or random.Random()  # noqa: S311 - draws moments, not secrets
         self.ready = asyncio.Event()
-        self._stopping = False
-        self._mappings: EventSourceMappings | None = None
+        self.is_stopping = False
+        self.mappings: EventSourceMappings | None = None
         self._exit = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -82,8 +83,8 @@ class Simulator:
         self._started = clock.now()
         buckets = bucket_folders(configuration)
         folder = stack.enter_context(StateFolder(configuration.state))
-        self._store = await stack.enter_async_context(Store(folder.database, clock))
-        await stack.enter_async_context(History(self._store, self.feed, clock, settings.history_limit))
+        self.store = await stack.enter_async_context(Store(folder.database, clock))
+        await stack.enter_async_context(History(self.store, self.feed, clock, settings.history_limit))
         self._watcher = await stack.enter_async_context(FolderWatcher(clock, self.feed))
         self.functions = await stack.enter_async_context(
             Functions(
@@ -99,11 +100,11 @@ class Simulator:
                 reported=buckets,
             )
         )
-        self.events = EventQueue(self._store, clock, self.feed, self.functions)
-        self.channels = await open_channels(configuration, self._store, clock, self.feed)
-        self._sources = Sources(
+        self.events = EventQueue(self.store, clock, self.feed, self.functions)
+        self.channels = await open_channels(configuration, self.store, clock, self.feed)
+        self.sources = Sources(
             configuration,
-            store=self._store,
+            store=self.store,
             acceptor=self.events,
             functions=self.functions,
             watcher=self._watcher,
@@ -112,7 +113,7 @@ class Simulator:
             chance=self._chance,
         )
         self._destinations = Destinations(
-            configuration, self.channels, self._sources.buckets, self.events, clock, self._chance
+            configuration, self.channels, self.sources.buckets, self.events, clock, self._chance
         )
         for name in configuration.functions:
             self.events.add(name, self._event_invoke_config(name))
@@ -133,9 +134,9 @@ class Simulator:
             events = group.create_task(self.events.run(), name="event queue")
             if self._has_sources:
                 tasks += [
-                    group.create_task(source.run(), name=source.name) for source in self._sources.watched
+                    group.create_task(source.run(), name=source.name) for source in self.sources.watched
                 ]
-                await self._sources.looked_at()
+                await self.sources.looked_at()
                 if (mappings := await self._open_mappings()) is not None:
                     tasks.append(group.create_task(mappings.run(), name=mappings.name))
                     await mappings.ready.wait()
@@ -143,7 +144,7 @@ class Simulator:
                 self._watch_state()
             self.ready.set()
             self.feed.publish(SimulatorReady(self.clock.now(), self.listener.url))
-            if self._has_sources and (schedules := self._sources.schedules) is not None:
+            if self._has_sources and (schedules := self.sources.schedules) is not None:
                 # What they need takes long to load, and nobody has to wait for it.
                 tasks.append(group.create_task(schedules.run(), name=schedules.name))
             serving = group.create_task(self.serve(), name="endpoint")
@@ -155,7 +156,7 @@ class Simulator:
 
     async def _wind_down(self, events: "asyncio.Task[None]", sources: Sequence["asyncio.Task[None]"]) -> None:
         """Take no new events; let what runs end within the grace, and abandon it then."""
-        self._stopping = True
+        self.is_stopping = True
         for task in (events, *sources):
             task.cancel()
         at_rest = asyncio.create_task(self.functions.at_rest())
@@ -167,22 +168,22 @@ class Simulator:
 
     async def _open_mappings(self) -> "EventSourceMappings | None":
         """Return the mappings, once what a killed simulator had in hand can be received again."""
-        if not (self.channels.queues or self.channels.streams or self._sources.tables):
+        if not (self.channels.queues or self.channels.streams or self.sources.tables):
             return None
         from headrace.mappings import open_mappings
 
         await asyncio.gather(*(queue.release_leases() for queue in self.channels.queues.values()))
-        self._mappings = await open_mappings(
+        self.mappings = await open_mappings(
             self.configuration,
             self.channels,
-            self._sources,
+            self.sources,
             self._destinations,
             functions=self.functions,
-            store=self._store,
+            store=self.store,
             clock=self.clock,
             feed=self.feed,
         )
-        return self._mappings
+        return self.mappings
 
     def _watch_configuration(self) -> None:
         """Say so when the configuration file is changed: it is read at the start only."""
@@ -231,19 +232,7 @@ class Simulator:
         """Load what the first event will need, then answer on the endpoint until cancelled."""
         await asyncio.to_thread(import_module, "engine.functions.environment")
         services = await asyncio.to_thread(import_module, "headrace.aws.services")
-        async with services.endpoint(
-            self.listener,
-            state=self.configuration.state,
-            account=self.configuration.account,
-            clock=self.clock,
-            functions=self.functions,
-            events=self.events,
-            buckets=self._sources.buckets,
-            channels=self.channels,
-            status=self.status,
-            is_stopping=lambda: self._stopping,
-            mappings=lambda: self._mappings,
-        ):
+        async with services.endpoint(self):
             await asyncio.Event().wait()
 
     async def invoke(self, function: str, payload: bytes) -> InvocationResult | Throttled:
@@ -285,8 +274,8 @@ class Simulator:
 
     async def status(self) -> dict[str, Any]:
         """What `headrace status` shows, as JSON values."""
-        waiting = await self._store.read(waiting_by_function)
-        schedules = self._sources.schedules
+        waiting = await self.store.read(waiting_by_function)
+        schedules = self.sources.schedules
         return {
             "version": __version__,
             "pid": os.getpid(),
@@ -301,9 +290,9 @@ class Simulator:
                 name: sum(shard.is_open for shard in stream.all_shards)
                 for name, stream in self.channels.streams.items()
             },
-            "tables": {name: table.arn for name, table in self._sources.tables.items()},
-            "event_source_mappings": [] if self._mappings is None else self._mappings.list(),
-            "buckets": {name: str(bucket.folder) for name, bucket in self._sources.buckets.items()},
+            "tables": {name: table.arn for name, table in self.sources.tables.items()},
+            "event_source_mappings": [] if self.mappings is None else self.mappings.list(),
+            "buckets": {name: str(bucket.folder) for name, bucket in self.sources.buckets.items()},
             "schedules": {
                 name: None if moment is None else iso_seconds(moment)
                 for name, moment in (schedules.next_runs() if schedules is not None else {}).items()

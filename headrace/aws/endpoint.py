@@ -51,13 +51,15 @@ Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 class Handlers:
     """Who answers what. Each may raise ApiError, which is answered as REST-JSON.
 
-    `targets` are the services of the JSON protocol by what `X-Amz-Target` begins with.
+    `targets` are the services of the JSON protocol by what `X-Amz-Target` begins with, `signed` those of the
+    other protocols by the name in the scope of their clients' signatures, such as `sns`.
     """
 
     lambda_: Handler
     s3: Handler
     control: Handler
     targets: Mapping[str, Handler] = field(default_factory=dict)
+    signed: Mapping[str, Handler] = field(default_factory=dict)
 
 
 class Endpoint:
@@ -144,6 +146,8 @@ class Endpoint:
         service = signed_service(request.headers.get("Authorization"), path)
         if service is None or service == "s3":
             return await self._handlers.s3(request)
+        if (signed := self._handlers.signed.get(service)) is not None:
+            return await signed(request)
         if request.content_type == "application/x-www-form-urlencoded":
             form = parse_qs((await request.read()).decode(errors="replace"))
             return not_implemented(service, form.get("Action", ["?"])[0], "query")
