@@ -39,9 +39,12 @@ class Timer(Protocol):
 class SimulatorLoop(PlatformLoop):
     """asyncio's own loop, which also knows whether anything is being worked on outside it."""
 
+    runs_inline = False
+
     def __init__(self) -> None:
         self._outside = 0
-        self._counter = _OutsideCounter(self)
+        self._counter = _OutsideCounter(self, 1)
+        self._back_inside = _OutsideCounter(self, -1)
         self._idle_waiters: list[asyncio.Future[None]] = []
         super().__init__()
 
@@ -60,6 +63,10 @@ class SimulatorLoop(PlatformLoop):
     def outside(self) -> AbstractContextManager[None]:
         """Count the enclosed work as being outside the loop."""
         return self._counter
+
+    def inside(self) -> AbstractContextManager[None]:
+        """Count work that is outside the loop as being inside for the time enclosed."""
+        return self._back_inside
 
     def run_in_executor(
         self, executor: Executor | None, func: Callable[[*Ts], T], *args: *Ts
@@ -122,22 +129,27 @@ class SimulatorLoop(PlatformLoop):
 
 
 class _OutsideCounter:
-    """What `outside()` returns: one object for all, as it only counts."""
+    """What `outside()` and `inside()` return: one object for all, as it only counts."""
 
-    def __init__(self, loop: SimulatorLoop) -> None:
+    def __init__(self, loop: SimulatorLoop, step: int) -> None:
         self._loop = loop
+        self._step = step
 
     def __enter__(self) -> None:
-        self._loop._outside += 1
+        self._loop._outside += self._step
 
     def __exit__(self, *_: object) -> None:
-        self._loop._outside -= 1
+        self._loop._outside -= self._step
 
 
 class VirtualTimeLoop(SimulatorLoop):
-    """A loop on which waiting takes no time: when all is at rest, it jumps to the next timer."""
+    """A loop on which waiting takes no time: when all is at rest, it jumps to the next timer.
 
-    def __init__(self, start: datetime = VIRTUAL_START) -> None:
+    With `inline`, what would go to a thread runs on the loop instead, so that no order is left to chance.
+    """
+
+    def __init__(self, start: datetime = VIRTUAL_START, *, inline: bool = False) -> None:
+        self.runs_inline = inline
         self._start = start
         self._elapsed = 0.0
         self._real_timers: list[tuple[float, int, _RealTimer]] = []
@@ -155,6 +167,19 @@ class VirtualTimeLoop(SimulatorLoop):
     def longest_nap(self) -> float:
         """Virtual timers never drift from `wall()`."""
         return float("inf")
+
+    def run_in_executor(
+        self, executor: Executor | None, func: Callable[[*Ts], T], *args: *Ts
+    ) -> asyncio.Future[T]:
+        """As asyncio does, or at once when this loop runs everything inline."""
+        if not self.runs_inline:
+            return super().run_in_executor(executor, func, *args)
+        future: asyncio.Future[T] = self.create_future()
+        try:
+            future.set_result(func(*args))
+        except Exception as error:  # noqa: BLE001 - whoever awaits it gets it
+            future.set_exception(error)
+        return future
 
     def call_after_real(self, seconds: float, callback: Callable[[], None]) -> Timer:
         """Run `callback` after so many real seconds, which pass only while work is outside the loop."""
@@ -216,6 +241,15 @@ class Clock:
         """Mark the enclosed wait as work outside the loop: virtual time stands still meanwhile."""
         return self._loop.outside()
 
+    def inside(self) -> AbstractContextManager[None]:
+        """Within `outside()`: mark the enclosed wait as one for the loop, so that virtual time may go on."""
+        return self._loop.inside()
+
+    @property
+    def runs_inline(self) -> bool:
+        """Whether blocking work belongs on the loop: in simulated time no thread may decide an order."""
+        return self._loop.runs_inline
+
     async def idle(self) -> None:
         """Return once nothing is ready and nothing is outside the loop: only future timers remain."""
         await self._loop.idle()
@@ -246,6 +280,12 @@ def run(main: Coroutine[Any, Any, T], *, virtual_from: datetime | None = None) -
     with asyncio.Runner(
         loop_factory=SimulatorLoop if virtual_from is None else lambda: VirtualTimeLoop(virtual_from)
     ) as runner:
+        return runner.run(main)
+
+
+def simulate(main: Coroutine[Any, Any, T], begin: datetime) -> T:
+    """Run a program to its end in virtual time from `begin` on, nothing of it in a thread."""
+    with asyncio.Runner(loop_factory=lambda: VirtualTimeLoop(begin, inline=True)) as runner:
         return runner.run(main)
 
 

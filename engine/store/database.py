@@ -13,10 +13,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
-import aiosqlite
-
 from engine.clock import Clock
 from engine.errors import StoreBusy, StoreError, StoreFull, StoreTooNew
+from engine.store.connection import Connection, connect
 
 T = TypeVar("T")
 Operation = Callable[[sqlite3.Connection], Any]
@@ -31,33 +30,29 @@ class Store:
     def __init__(self, path: Path | None, clock: Clock) -> None:
         self.path = path
         self._clock = clock
-        self._connection: aiosqlite.Connection | None = None
+        self._connection: Connection | None = None
         self._pending: list[tuple[Operation, asyncio.Future[Any]]] = []
         self._committing: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
         """Open and migrate. Raises StoreTooNew for a later format, StoreError for an unusable file."""
         database = ":memory:" if self.path is None else str(self.path)
-        with self._clock.outside():
-            try:
-                self._connection = await aiosqlite.connect(
-                    database, timeout=BUSY_TIMEOUT_SECONDS, isolation_level=None
-                )
-                await self._run(self._prepare)
-            except sqlite3.Error as error:
-                await self._close_connection()
-                raise self._explain(error) from error
-            except BaseException:
-                await self._close_connection()
-                raise
+        try:
+            self._connection = await connect(database, self._clock, timeout=BUSY_TIMEOUT_SECONDS)
+            await self._run(self._prepare)
+        except sqlite3.Error as error:
+            await self._close_connection()
+            raise self._explain(error) from error
+        except BaseException:
+            await self._close_connection()
+            raise
         return self
 
     async def __aexit__(self, *_: object) -> None:
         """Commit what was asked for, then close."""
         while self._committing is not None:
             await asyncio.shield(self._committing)
-        with self._clock.outside():
-            await self._close_connection()
+        await self._close_connection()
 
     async def write(self, operation: Callable[[sqlite3.Connection], T]) -> T:
         """Run `operation` in the next group's transaction; return its result after COMMIT.
@@ -75,19 +70,17 @@ class Store:
 
     async def read(self, operation: Callable[[sqlite3.Connection], T]) -> T:
         """Run `operation` between two groups, so that it sees only what is committed; return its result."""
-        with self._clock.outside():
-            try:
-                return await self._run(operation)
-            except sqlite3.OperationalError as error:
-                raise self._explain(error) from error
+        try:
+            return await self._run(operation)
+        except sqlite3.OperationalError as error:
+            raise self._explain(error) from error
 
     async def _commit_groups(self) -> None:
         try:
             while self._pending:
                 group, self._pending = self._pending, []
                 try:
-                    with self._clock.outside():
-                        outcomes = await self._run(partial(_run_group, [operation for operation, _ in group]))
+                    outcomes = await self._run(partial(_run_group, [operation for operation, _ in group]))
                 except Exception as problem:  # noqa: BLE001 - whatever it is, the askers must hear of it
                     outcomes = [(None, problem)] * len(group)
                 for (_, future), (result, error) in zip(group, outcomes, strict=True):
@@ -103,13 +96,9 @@ class Store:
             self._committing = None
 
     async def _run(self, operation: Callable[[sqlite3.Connection], T]) -> T:
-        connection = self._connection
-        if connection is None:
+        if self._connection is None:
             raise StoreError(f"the store {self.path} is closed")
-        # aiosqlite runs single statements; a whole group in one hop needs its inner door. See docs/decisions.
-        execute: Any = connection._execute  # noqa: SLF001
-        result: T = await execute(lambda: operation(connection._conn))  # noqa: SLF001
-        return result
+        return await self._connection.run(operation)
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
         connection.execute("PRAGMA journal_mode = WAL")

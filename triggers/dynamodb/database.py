@@ -4,11 +4,10 @@ import asyncio
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
-
-import aiosqlite
+from typing import TypeVar
 
 from engine.clock import Clock
+from engine.store.connection import Connection, connect
 
 T = TypeVar("T")
 
@@ -21,7 +20,7 @@ class UserDatabase:
     def __init__(self, path: Path, clock: Clock) -> None:
         self.path = path
         self._clock = clock
-        self._connection: aiosqlite.Connection | None = None
+        self._connection: Connection | None = None
         self._file: tuple[int, int] | None = None
         self._opening = asyncio.Lock()
         self._is_shut = False
@@ -34,11 +33,7 @@ class UserDatabase:
         """
         async with self._opening:
             connection = await self._connected()
-        # aiosqlite runs single statements; an operation in one hop needs its inner door. See docs/decisions.
-        execute: Any = connection._execute  # noqa: SLF001
-        with self._clock.outside():
-            result: T = await execute(lambda: operation(connection._conn))  # noqa: SLF001
-        return result
+        return await connection.run(operation)
 
     async def shut(self) -> None:
         """Close the connection for good."""
@@ -49,10 +44,9 @@ class UserDatabase:
     async def _close(self) -> None:
         if self._connection is not None:
             connection, self._connection = self._connection, None
-            with self._clock.outside():
-                await connection.close()
+            await connection.close()
 
-    async def _connected(self) -> aiosqlite.Connection:
+    async def _connected(self) -> Connection:
         if self._is_shut:
             raise sqlite3.ProgrammingError(f"{self.path} was shut")
         try:
@@ -64,12 +58,7 @@ class UserDatabase:
         if self._connection is not None and file != self._file:
             await self._close()
         if self._connection is None:
-            with self._clock.outside():
-                self._connection = await aiosqlite.connect(
-                    f"{self.path.absolute().as_uri()}?mode=rw",
-                    uri=True,
-                    timeout=BUSY_TIMEOUT_SECONDS,
-                    isolation_level=None,
-                )
+            address = f"{self.path.absolute().as_uri()}?mode=rw"
+            self._connection = await connect(address, self._clock, timeout=BUSY_TIMEOUT_SECONDS, uri=True)
             self._file = file
         return self._connection
