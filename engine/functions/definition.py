@@ -15,13 +15,20 @@ from engine.value import dataclass
 LAUNCHER = Path(__file__).with_name("launcher.py")
 OWN_PACKAGES = Path(engine.__file__).parent.parent  # where a handler must not look
 
+LATEST = "$LATEST"
+
+
+def version_key(name: str, version: str) -> str:
+    """Return what tells a version of a function from all others of all functions."""
+    return name if version == LATEST else f"{name}:{version}"
 
 @dataclass(frozen=True, slots=True)
 class FunctionDefinition:
     """What an environment needs to know of its function.
 
     `program` is the command that runs the runtime, None for the package's own `bootstrap`; for Python it
-    is the interpreter, and `python` says so. `runtime` is Lambda's name for it, None when it has none.
+    is the interpreter, and `python` says so. `runtime` is Lambda's name for it, None when it has none. Of
+    `layers`, a later one comes before an earlier one.
     """
 
     name: str
@@ -38,6 +45,13 @@ class FunctionDefinition:
     log_format: str
     log_level: str | None
 
+    version: str = LATEST
+    layers: tuple[Package, ...] = ()
+
+    @property
+    def key(self) -> str:
+        """What tells this version from all others of all functions: `NAME`, or `NAME:VERSION`."""
+        return version_key(self.name, self.version)
     @property
     def runtime_version(self) -> str:
         """Return the runtime and its version, for the log."""

@@ -23,7 +23,7 @@ from engine.functions.invocation import Invocation, InvocationResult
 from engine.functions.log_lines import JsonLines, Phase, Report, TextLines
 from engine.functions.logs import LogStream
 from engine.functions.memory_meter import MemoryMeter
-from engine.functions.package import is_executable
+from engine.functions.package import folders_of, is_executable
 from engine.functions.runtime import Exited, NotStarted, OutOfMemory, Runtime, Signal, TimedOut
 from engine.functions.runtime_api import Answered, Failed, Ready
 from engine.functions.surroundings import LOOK_AFTER_SECONDS, Surroundings
@@ -49,13 +49,16 @@ class Environment:
         self.retired: str | None = None  # why it must not take another invocation
         self._around = surroundings
         self._clock = surroundings.clock
-        self._log = LogStream(function.name, surroundings.logs, surroundings.clock, surroundings.feed)
+        self._log = LogStream(
+            function.name, surroundings.logs, surroundings.clock, surroundings.feed, function.version
+        )
         self.name = self._log.environment
-        self._lines = JsonLines() if function.log_format == "JSON" else TextLines()
+        self._lines = (JsonLines if function.log_format == "JSON" else TextLines)(function.version)
         self._runtime = Runtime(surroundings.clock, surroundings.guard, self._log.write)
         self._temporary = surroundings.temporary / self.name
         self._reports: WriteReports | None = None
         self._folder: Path | None = None
+        self._layers: tuple[Path, ...] = ()
         self._fresh = True
         self._began = float("inf")
         self._memory = MemoryMeter(surroundings.clock, function.memory_mb, self._takes_too_much)
@@ -131,6 +134,10 @@ class Environment:
                 if package.zipped
                 else package.path
             )
+            if self.function.layers:
+                self._layers = await asyncio.to_thread(
+                    folders_of, self.function.layers, self._around.unpacked
+                )
         except CodeError as error:
             self._log.write([str(error).encode()])
         watch = self._clock.stopwatch()
@@ -183,6 +190,7 @@ class Environment:
             os.environ,
             region=self._around.account.region,
             folder=folder,
+            layers=self._layers,
             temporary=self._temporary,
             api=self._runtime.address,
             log_group=self._log.group,
@@ -300,6 +308,7 @@ class Environment:
             memory_used_mb=self._memory.used_mb,
             init_ms=init_ms,
             environment=self.name,
+            executed_version=self.function.version,
         )
         self._around.feed.publish(
             InvocationFinished(

@@ -65,6 +65,18 @@ class HidingFinder:
 def forget_fresh_bytecode() -> None:
     """Do not cache the bytecode of a source that is younger than two seconds.
 
+def layer_paths() -> list[str]:
+    """Return where Python looks for the modules of layers, in the order in which Lambda has them."""
+    folders = os.environ.get("LAMBDA_LAYERS", "").split(os.pathsep)
+    version = f"python{sys.version_info[0]}.{sys.version_info[1]}"
+    return [
+        os.path.join(folder, *below)
+        for below in (("python", "lib", version, "site-packages"), ("python",))
+        for folder in folders
+        if folder
+    ]
+
+
     Python recognises a stale cache by the source's size and its age in whole seconds; a handler that is
     edited twice within one second would otherwise run as it was before the second edit.
     """
@@ -117,7 +129,7 @@ def run_python(hidden: str, handler: str, reports: str = "", *folders: str) -> N
     del sys.path[0]  # this file's own folder
     main = awslambdaric_main() or python_runtime_main()
     # Only now, so that a module of the package cannot take the place of one of the client's.
-    sys.path.insert(0, os.environ["LAMBDA_TASK_ROOT"])
+    sys.path[:0] = [os.environ["LAMBDA_TASK_ROOT"], *layer_paths()]
     sys.meta_path.insert(0, HidingFinder(hidden))
     forget_fresh_bytecode()
     sys.argv = ["bootstrap.py", handler]

@@ -37,6 +37,9 @@ class Report:
 class TextLines:
     """Lines of the text format."""
 
+    def __init__(self, version: str = "$LATEST") -> None:
+        self._version = version.encode()
+
     def init_start(self, _now: datetime, runtime: str, region: str) -> bytes:
         """Return the first line of an environment."""
         digest = hashlib.sha256(runtime.encode()).hexdigest()
@@ -52,7 +55,7 @@ class TextLines:
 
     def start(self, _now: datetime, request_id: str) -> bytes:
         """Return the line before the handler's own."""
-        return b"START RequestId: %b Version: $LATEST" % request_id.encode()
+        return b"START RequestId: %b Version: %b" % (request_id.encode(), self._version)
 
     def end(self, _now: datetime, report: Report) -> list[bytes]:
         """Return the lines after the handler's own: END and REPORT."""
@@ -72,6 +75,9 @@ class TextLines:
 
 class JsonLines:
     """Lines of the JSON format: platform events, without START, END and REPORT."""
+
+    def __init__(self, version: str = "$LATEST") -> None:
+        self._version = version
 
     def init_start(self, now: datetime, runtime: str, region: str) -> bytes:
         """Return the first line of an environment."""
@@ -96,7 +102,7 @@ class JsonLines:
 
     def start(self, now: datetime, request_id: str) -> bytes:
         """Return the line before the handler's own."""
-        return _event(now, "platform.start", {"requestId": request_id, "version": "$LATEST"})
+        return _event(now, "platform.start", {"requestId": request_id, "version": self._version})
 
     def end(self, now: datetime, report: Report) -> list[bytes]:
         """Return the line after the handler's own."""

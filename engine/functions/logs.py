@@ -9,10 +9,10 @@ function goes on.
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from secrets import token_hex
 
 from engine.clock import Clock, iso_millis
 from engine.feed import Feed, LogLine, Notice
+from engine.random_uuid import random_hex
 
 TAIL_BYTES = 4096  # what LogType Tail returns
 
@@ -20,10 +20,12 @@ TAIL_BYTES = 4096  # what LogType Tail returns
 class LogStream:
     """The log of one environment, and the tail of what it wrote during the present invocation."""
 
-    def __init__(self, function: str, logs: Path | None, clock: Clock, feed: Feed) -> None:
+    def __init__(
+        self, function: str, logs: Path | None, clock: Clock, feed: Feed, version: str = "$LATEST"
+    ) -> None:
         """`logs` is the folder of all logs; without one, only the feed and the tail get the events."""
-        self.environment = token_hex(16)
-        self.name = f"{clock.now():%Y/%m/%d}/[$LATEST]{self.environment}"
+        self.environment = random_hex(32)
+        self.name = f"{clock.now():%Y/%m/%d}/[{version}]{self.environment}"
         self.group = f"/aws/lambda/{function}"
         self._function = function
         self._path = None if logs is None else log_file(logs, self.group, self.name)

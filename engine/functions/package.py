@@ -9,6 +9,7 @@ import shutil
 import stat
 import tempfile
 import zipfile
+from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
 from engine.errors import CodeError
@@ -103,6 +104,11 @@ class Package:
                 self._function,
                 f"code: {self.path} has a symbolic link, {member.filename}: zip the file it stands for",
             )
+
+
+def folders_of(packages: Iterable[Package], unpacked: Path) -> tuple[Path, ...]:
+    """Return the folder of each package, unpacked where need be. Raises CodeError."""
+    return tuple(package.folder(unpacked) for package in packages)
 
 
 def _extract(archive: zipfile.ZipFile, member: zipfile.ZipInfo, folder: Path) -> None:

@@ -10,10 +10,10 @@ import shutil
 import tempfile
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import field
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
+from random import Random
 from secrets import token_hex
 from typing import TYPE_CHECKING, Self
 
@@ -22,17 +22,19 @@ from engine.clock import Clock, Timer, to_millis
 from engine.errors import ResourceNotFound
 from engine.feed import Feed, Notice
 from engine.functions.code_watch import CodeWatch
-from engine.functions.definition import FunctionDefinition
+from engine.functions.definition import LATEST, FunctionDefinition
 from engine.functions.guard import Guard
 from engine.functions.invocation import Invocation, InvocationResult, Throttled
 from engine.functions.surroundings import LOOK_AFTER_SECONDS, Surroundings
 from engine.functions.tracing import trace_root
+from engine.functions.versions import Version, Versions
 from engine.functions.written_files import WrittenFiles
 from engine.value import dataclass
 from engine.watching import FolderWatcher
 
 if TYPE_CHECKING:
     from engine.functions.environment import Environment
+    from engine.functions.package import Package
 
 # By then the first process has been started and is busy with its own imports; a watch begins with one too.
 WATCH_DELAY_SECONDS = 0.01
@@ -53,22 +55,6 @@ STOPPING = "the simulator is stopping"
 RESERVED_LIMIT_REACHED = "ReservedFunctionConcurrentInvocationLimitExceeded"
 
 
-@dataclass(slots=True)
-class _Function:
-    """One function's environments; `idle` has the most recently used one last.
-
-    `started_at`, on the stopwatch, is when the last one had been started.
-    """
-
-    definition: FunctionDefinition
-    idle: "list[Environment]" = field(default_factory=list)
-    environments: int = 0
-    started_at: float = 0.0
-    running: int = 0
-    watch: CodeWatch | None = None
-    to_be_watched: bool = True
-
-
 @dataclass(slots=True, eq=False)
 class _Waiter:
     """An invocation that waits its turn. It gets an environment, or None: it may make one.
@@ -76,7 +62,7 @@ class _Waiter:
     `needs_room` is False for one whose caller waits for it; `since` is on the stopwatch.
     """
 
-    function: _Function
+    function: Version
     needs_room: bool
     turn: "asyncio.Future[Environment | None]"
     since: float
@@ -107,15 +93,18 @@ class Functions:
         watcher: FolderWatcher | None = None,
         not_code: Sequence[Path] = (),
         reported: Sequence[Path] = (),
+        chance: Random | None = None,
     ) -> None:
         """`state` is the state folder, for logs and unpacked code; without one, both end with the simulator.
 
         `endpoint` gives the URL that a handler's AWS clients use; it is asked whenever a process is started.
         With a `watcher`, a function's environments are renewed when its code changes; `not_code` are
         folders and files whose changes are none of its code's: buckets, databases, the state folder. Of
-        files in the `reported` folders, `writers_of` knows which of them a handler has written.
+        files in the `reported` folders, `writers_of` knows which of them a handler has written. Aliases
+        choose between versions by `chance`.
         """
-        self._functions = {definition.name: _Function(definition) for definition in definitions}
+        self.versions = Versions(definitions, chance or Random())  # noqa: S311 - draws versions, not secrets
+        self._present: dict[Environment, Version] = {}  # until their processes have ended
         self._clock = clock
         self._temporary = Path(tempfile.gettempdir()) / f"{FOLDER_PREFIX}{os.getpid()}-{token_hex(4)}"
         self._around = Surroundings(
@@ -155,7 +144,7 @@ class Functions:
         for timer in (self._idle_timer, self._look_after_timer, self._patience_timer):
             if timer is not None:
                 timer.cancel()
-        for state in self._functions.values():
+        for state in self.versions:
             if state.watch is not None:
                 state.watch.close()
         for waiter in self._waiting:
@@ -178,16 +167,16 @@ class Functions:
         """
         if self._closed:
             raise RuntimeError(STOPPING)
-        state = self._functions.get(function)
+        state = self.versions.choose(function, invocation.qualifier)
         if state is None:
-            arn = self._around.account.function(function, invocation.qualifier or "$LATEST")
+            arn = self._around.account.function(function, invocation.qualifier or LATEST)
             raise ResourceNotFound("Function", arn)
-        limit = state.definition.reserved_concurrency
-        if limit is not None and state.running >= limit:
+        concurrency = state.concurrency
+        if concurrency.reserved is not None and concurrency.running >= concurrency.reserved:
             return Throttled(RESERVED_LIMIT_REACHED)
         root = trace_root(to_millis(self._clock.now()) // 1000)
         self._lineages[root] = (*invocation.lineage, function)
-        state.running += 1
+        concurrency.running += 1
         try:
             with self._clock.outside():
                 environment = state.idle.pop() if state.idle else await self._obtain(state, invocation)
@@ -204,20 +193,42 @@ class Functions:
                         self._look_after_timer = None
                     self._release(state, environment)
         finally:
-            state.running -= 1
+            concurrency.running -= 1
             del self._lineages[root]
             self._one_ended.set()
 
     async def at_rest(self) -> None:
         """Return once no invocation is running or waiting for its turn."""
-        while any(state.running for state in self._functions.values()):
+        while self.versions.running():
             self._one_ended.clear()
             await self._one_ended.wait()
 
     def figures(self, function: str) -> dict[str, int]:
         """Return how many environments a function has, and how many invocations are running."""
-        state = self._functions[function]
-        return {"environments": state.environments, "running": state.running}
+        environments = sum(state.environments for state in self.versions if state.definition.name == function)
+        return {"environments": environments, "running": self.versions.concurrency_of(function).running}
+
+    def put(self, definition: FunctionDefinition) -> None:
+        """Add a version of a function, or change it: invocations that run end in environments as they are."""
+        state = self.versions.get(definition.name, definition.version)
+        if state is None:
+            self.versions.add(definition)
+        else:
+            self._retire_all(state, "code change")
+            state.definition = definition
+
+    def remove(self, function: str, version: str = LATEST) -> None:
+        """Forget a version of a function; invocations that run there go on to their end."""
+        state = self.versions.remove(function, version)
+        self._retire_all(state, "removed")
+        if state.watch is not None:
+            state.watch.close()
+
+    async def gone(self, package: "Package") -> None:
+        """Return once no environment has this code, as its own or as a layer's."""
+        while any(package in (each.function.package, *each.function.layers) for each in self._present):
+            self._one_ended.clear()
+            await self._one_ended.wait()
 
     def lineage_of(self, root: str) -> tuple[str, ...] | None:
         """Return the functions that led to a running invocation, itself last; None for another trace id."""
@@ -229,18 +240,22 @@ class Functions:
 
     def retire(self, function: str, made_before: float = float("inf")) -> None:
         """Let the function's next invocations run in environments made since. Those at work finish first."""
-        state = self._functions[function]
+        state = self.versions.get(function)
+        assert state is not None, "what is watched is there"
         if state.watch is not None and not state.definition.package.path.exists():
             state.watch.close()  # and watch it again when it is back
             state.watch, state.to_be_watched = None, True
+        self._retire_all(state, "code change", made_before)
+
+    def _retire_all(self, state: Version, reason: str, made_before: float = float("inf")) -> None:
         for environment, made_at in self._alive.items():
-            if environment.function is state.definition and made_at <= made_before:
-                environment.retired = "code change"
+            if self._present[environment] is state and made_at <= made_before:
+                environment.retired = environment.retired or reason
         for environment in tuple(state.idle):
             if environment.retired is not None:
                 self._stop_later(environment, environment.retired)
 
-    async def _obtain(self, state: _Function, invocation: Invocation) -> "Environment":
+    async def _obtain(self, state: Version, invocation: Invocation) -> "Environment":
         """Return an environment once there may be one; an idle one of another function makes room."""
         if self._room <= 0 and self._idle_since:
             self._stop_later(next(iter(self._idle_since)), "room for another function")
@@ -262,7 +277,7 @@ class Functions:
             raise
         return self._new_environment(state) if environment is None else environment
 
-    def _new_environment(self, state: _Function) -> "Environment":
+    def _new_environment(self, state: Version) -> "Environment":
         # Loaded with the first environment: a simulator is ready before anything runs.
         from engine.functions.environment import Environment
 
@@ -271,9 +286,10 @@ class Functions:
         if self._watcher is not None and state.to_be_watched:
             asyncio.get_running_loop().call_later(WATCH_DELAY_SECONDS, self._watch_code, state)
         self._alive[environment] = asyncio.get_running_loop().time()
+        self._present[environment] = state
         return environment
 
-    def _release(self, state: _Function, environment: "Environment") -> None:
+    def _release(self, state: Version, environment: "Environment") -> None:
         """Pass an environment on, when it is still good, to who has waited longest."""
         if self._closed:
             return  # whoever closes stops it
@@ -289,16 +305,18 @@ class Functions:
             self._idle_since[environment] = self._clock.now()
             self._watch_idle(environment)
 
-    def _next_for(self, state: _Function) -> _Waiter | None:
+    def _next_for(self, state: Version) -> _Waiter | None:
         """Return who may have an environment of this function; without room, only the very first may."""
         candidates = self._waiting if self._room > 0 else itertools.islice(self._waiting, 1)
         return next((waiter for waiter in candidates if waiter.function is state), None)
 
-    def _watch_code(self, state: _Function) -> None:
+    def _watch_code(self, state: Version) -> None:
+        definition = state.definition
         if self._watcher is None or self._closed or not state.to_be_watched:
             return
         state.to_be_watched = False
-        definition = state.definition
+        if any(definition.package.path.is_relative_to(folder) for folder in self._not_code):
+            return  # deployed code, which nobody changes
         try:
             state.watch = CodeWatch(
                 self._watcher, definition.package, self._not_code, partial(self.retire, definition.name)
@@ -308,7 +326,7 @@ class Functions:
             place = f"functions.{definition.name}"
             self._around.feed.publish(Notice(self._clock.now(), "warning", place, text))
 
-    def _start_slot(self, state: _Function) -> Callable[[], None]:
+    def _start_slot(self, state: Version) -> Callable[[], None]:
         """Return what frees the slot that a start has taken; a long start frees it by itself.
 
         Who takes long waits for something else than a processor, and must not hold up others.
@@ -357,10 +375,11 @@ class Functions:
 
     def _stop_later(self, environment: "Environment", reason: str) -> None:
         """Take an environment out of use now, and end it in a task of its own; then there is room again."""
+        state = self._present[environment]
         if self._idle_since.pop(environment, None) is not None:
-            self._functions[environment.function.name].idle.remove(environment)
+            state.idle.remove(environment)
         if self._alive.pop(environment, None) is not None:
-            self._functions[environment.function.name].environments -= 1
+            state.environments -= 1
         task = asyncio.get_running_loop().create_task(self._stop(environment, reason))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -368,6 +387,8 @@ class Functions:
     async def _stop(self, environment: "Environment", reason: str) -> None:
         with self._clock.outside():
             await environment.stop(reason)
+        del self._present[environment]
+        self._one_ended.set()
         self._room += 1
         self._let_start()
 

@@ -5,7 +5,7 @@ test_lambda_init_environment.
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from engine.functions.definition import FunctionDefinition
@@ -28,12 +28,14 @@ def runtime_variables(
     log_group: str,
     log_stream: str,
     endpoint: str | None,
+    layers: Sequence[Path] = (),
 ) -> dict[str, str]:
     """Return all variables of the process: Lambda's, the function's own, and as little of the host's as it
     needs.
 
     Credentials are made up, and the user's own AWS files and the instance metadata are out of reach, so
-    that a handler never talks to a real account by accident.
+    that a handler never talks to a real account by accident. Of `layers`, a later one comes before an earlier
+    one.
     """
     variables = {
         "PATH": host.get("PATH", os.defpath),
@@ -59,7 +61,7 @@ def runtime_variables(
         "AWS_DEFAULT_REGION": region,
         "AWS_REGION": region,
         "AWS_LAMBDA_FUNCTION_NAME": function.name,
-        "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
+        "AWS_LAMBDA_FUNCTION_VERSION": function.version,
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory_mb),
         "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
         "AWS_LAMBDA_LOG_GROUP_NAME": log_group,
@@ -74,7 +76,26 @@ def runtime_variables(
     }
     if function.runtime is not None and function.runtime not in PROVIDED_RUNTIMES:
         variables["AWS_EXECUTION_ENV"] = f"AWS_Lambda_{function.runtime}"
+    if layers:
+        variables |= _layer_variables(layers, variables)
     if function.log_format == "JSON":
         variables["AWS_LAMBDA_LOG_FORMAT"] = "JSON"
         variables["AWS_LAMBDA_LOG_LEVEL"] = function.log_level or "INFO"
     return variables
+
+
+def _layer_variables(layers: Sequence[Path], variables: Mapping[str, str]) -> dict[str, str]:
+    """Return where the layers are, and the search paths on which Lambda has `/opt`.
+
+    `LAMBDA_LAYERS` lists their folders, those that come first at the front; the launcher of Python runtimes
+    looks for modules there.
+    """
+    first = [str(layer) for layer in reversed(layers)]
+    found = {
+        "LAMBDA_LAYERS": os.pathsep.join(first),
+        "PATH": os.pathsep.join([variables["PATH"], *(f"{layer}/bin" for layer in first)]),
+        "LD_LIBRARY_PATH": os.pathsep.join(f"{layer}/lib" for layer in first),
+    }
+    if "LD_LIBRARY_PATH" in variables:
+        found["LD_LIBRARY_PATH"] = variables["LD_LIBRARY_PATH"] + os.pathsep + found["LD_LIBRARY_PATH"]
+    return found
