@@ -1,9 +1,9 @@
 """The one place time comes from, and the event loops it comes through.
 
-Live programs run on `SimulatorLoop`, tests and simulations on `VirtualTimeLoop`. Both count the work that is
-outside the loop (a statement on the database's thread, an invocation in a child process). From that count
-follow the two promises made here: virtual time never jumps while something is still being worked on, and
-`Clock.idle()` is exact.
+Live programs run on `SimulatorLoop`, tests and simulations on `VirtualTimeLoop`; steered_loops.py has those
+of live programs whose time is hurried or moved by hand. All count the work that is outside the loop (a
+statement on the database's thread, an invocation in a child process). From that count follow the two promises
+made here: virtual time never jumps while something is still being worked on, and `Clock.idle()` is exact.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ LONGEST_NAP_SECONDS = 60.0  # a laptop's sleep stops timers, not the wall clock:
 
 
 class Timer(Protocol):
-    """What `Clock.after_real` returns."""
+    """What `Clock.after_real` and `WorldClock.call_after` return."""
 
     def cancel(self) -> None:
         """Forget the callback; harmless when it has already run."""
@@ -56,9 +56,20 @@ class SimulatorLoop(PlatformLoop):
         """Return for how many seconds a timer of this loop may be trusted to follow `wall()`."""
         return LONGEST_NAP_SECONDS
 
-    def call_after_real(self, seconds: float, callback: Callable[[], None]) -> Timer:
+    def call_after_real(self, seconds: float, callback: Callable[[], object]) -> Timer:
         """Run `callback` after so many real seconds."""
         return self.call_later(seconds, callback)
+
+    def world_wall(self) -> datetime:
+        """Return the present moment as programs outside see it, which write files and rows."""
+        return self.wall()
+
+    def call_after_in_world(self, seconds: float, callback: Callable[[], object]) -> Timer:
+        """Run `callback` after so many seconds of the world outside."""
+        return self.call_later(seconds, callback)
+
+    def let_go(self) -> None:
+        """From now on time passes by itself, as it really does. Virtual time always passes by itself."""
 
     def outside(self) -> AbstractContextManager[None]:
         """Count the enclosed work as being outside the loop."""
@@ -181,7 +192,7 @@ class VirtualTimeLoop(SimulatorLoop):
             future.set_exception(error)
         return future
 
-    def call_after_real(self, seconds: float, callback: Callable[[], None]) -> Timer:
+    def call_after_real(self, seconds: float, callback: Callable[[], object]) -> Timer:
         """Run `callback` after so many real seconds, which pass only while work is outside the loop."""
         timer = _RealTimer(callback)
         heapq.heappush(self._real_timers, (time.monotonic() + seconds, next(self._real_timer_ids), timer))
@@ -208,17 +219,21 @@ class VirtualTimeLoop(SimulatorLoop):
         while self._real_timers and self._real_timers[0][0] <= time.monotonic():
             timer = heapq.heappop(self._real_timers)[2]
             if timer.callback is not None:
-                self.call_soon(timer.callback)
+                self.call_soon(timer.run)
         if self._ready:
             super()._run_once()
 
 
 class _RealTimer:
-    def __init__(self, callback: Callable[[], None]) -> None:
-        self.callback: Callable[[], None] | None = callback
+    def __init__(self, callback: Callable[[], object]) -> None:
+        self.callback: Callable[[], object] | None = callback
 
     def cancel(self) -> None:
         self.callback = None
+
+    def run(self) -> None:
+        if self.callback is not None:
+            self.callback()
 
 
 class Clock:
@@ -262,9 +277,54 @@ class Clock:
         """Return the real wall clock, for a deadline that another process compares with its own clock."""
         return datetime.fromtimestamp(time.time(), UTC)
 
-    def after_real(self, seconds: float, callback: Callable[[], None]) -> Timer:
+    def after_real(self, seconds: float, callback: Callable[[], object]) -> Timer:
         """Run `callback` after so many real seconds: a limit on work that is outside the loop."""
         return self._loop.call_after_real(seconds, callback)
+
+    @property
+    def world(self) -> "WorldClock":
+        """The clock by which programs outside write files and rows."""
+        return WorldClock(self._loop)
+
+    def let_go(self) -> None:
+        """From now on let time pass by itself, as it really does: a program that ends has real limits."""
+        self._loop.let_go()
+
+
+class WorldClock:
+    """The time of programs outside: real, also where the simulator's own is hurried or stands still.
+
+    Only where all time is virtual is it virtual, too.
+    """
+
+    def __init__(self, loop: SimulatorLoop) -> None:
+        self._loop = loop
+
+    def now(self) -> datetime:
+        """Return the present moment, aware UTC."""
+        return self._loop.world_wall()
+
+    def call_after(self, seconds: float, callback: Callable[[], object]) -> Timer:
+        """Run `callback` after so many seconds."""
+        return self._loop.call_after_in_world(seconds, callback)
+
+    async def sleep(self, seconds: float) -> None:
+        """Return after so many seconds."""
+        await self.wait(asyncio.Event(), seconds)
+
+    async def wait(self, event: asyncio.Event, seconds: float) -> bool:
+        """Return when `event` is set, after so many seconds at the latest; say whether it is set."""
+        if event.is_set():
+            return True
+        over: asyncio.Future[None] = self._loop.create_future()
+        timer = self.call_after(max(0.0, seconds), over.cancel)
+        waiting = asyncio.ensure_future(event.wait())
+        try:
+            await asyncio.wait((over, waiting), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            timer.cancel()
+            waiting.cancel()
+        return event.is_set()
 
 
 def running_clock() -> Clock:
