@@ -22,6 +22,7 @@ def version_key(name: str, version: str) -> str:
     """Return what tells a version of a function from all others of all functions."""
     return name if version == LATEST else f"{name}:{version}"
 
+
 @dataclass(frozen=True, slots=True)
 class FunctionDefinition:
     """What an environment needs to know of its function.
@@ -44,7 +45,6 @@ class FunctionDefinition:
     idle_timeout: float
     log_format: str
     log_level: str | None
-
     version: str = LATEST
     layers: tuple[Package, ...] = ()
 
@@ -52,6 +52,7 @@ class FunctionDefinition:
     def key(self) -> str:
         """What tells this version from all others of all functions: `NAME`, or `NAME:VERSION`."""
         return version_key(self.name, self.version)
+
     @property
     def runtime_version(self) -> str:
         """Return the runtime and its version, for the log."""

@@ -62,9 +62,6 @@ class HidingFinder:
         return spec
 
 
-def forget_fresh_bytecode() -> None:
-    """Do not cache the bytecode of a source that is younger than two seconds.
-
 def layer_paths() -> list[str]:
     """Return where Python looks for the modules of layers, in the order in which Lambda has them."""
     folders = os.environ.get("LAMBDA_LAYERS", "").split(os.pathsep)
@@ -76,6 +73,9 @@ def layer_paths() -> list[str]:
         if folder
     ]
 
+
+def forget_fresh_bytecode() -> None:
+    """Do not cache the bytecode of a source that is younger than two seconds.
 
     Python recognises a stale cache by the source's size and its age in whole seconds; a handler that is
     edited twice within one second would otherwise run as it was before the second edit.
