@@ -46,6 +46,16 @@ class EventEmitted(Fact):
 
 
 @dataclass(frozen=True, slots=True)
+class EventSent(Fact):
+    """A rule or a schedule sent an event to `target`, the ARN of a queue, a stream, a topic or a bus."""
+
+    source: str
+    target: str
+    name: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
 class InvocationStarted(Fact):
     """An environment took the event; `attempt` counts from 1."""
 

@@ -12,6 +12,7 @@ from engine.feed import (
     DestinationSent,
     EventDropped,
     EventEmitted,
+    EventSent,
     Fact,
     FactsLost,
     InvocationFinished,
@@ -67,6 +68,9 @@ def describe(fact: Fact, time_of_day: Callable[[datetime], str]) -> str | None:
                 "blue",
                 f"{fact.name}  {_printable(fact.detail)} {arrow} {fact.function}",
             )
+        case EventSent():
+            arrow = click.style("→", dim=True)
+            return _line(fact.source, "sent", "cyan", f"{fact.name}  {fact.detail} {arrow} {fact.target}")
         case InvocationFinished(function_error=None):
             return _line(fact.function, "ok", "green", _figures(fact))
         case InvocationFinished():
