@@ -110,6 +110,14 @@ class Bucket:
         """Follow the folder until cancelled. Raises ConfigurationError when it cannot be made or watched."""
         await self._watched.run()
 
+    async def look(self) -> None:
+        """Return once whatever was done to the folder before this call is known, and has its events."""
+        await self._watched.look()
+
+    def held_up(self) -> list[str]:
+        """Return the keys of files that are being written, or cannot be read."""
+        return self._watched.held_up()
+
     async def find(self, key: str) -> ObjectEntry | None:
         """Return the index entry of an object, None when there is none."""
         entry = await self._indexed(key)

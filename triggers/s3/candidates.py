@@ -33,6 +33,7 @@ class Candidates:
         written: bool = False,
         finished: bool = False,
         silent: bool = False,
+        sought: bool = False,
         due: datetime | None = None,
     ) -> None:
         """Add what a hint or a scan says, to be looked at when `due` (None: at once).
@@ -42,7 +43,8 @@ class Candidates:
         """
         entry = self._entries.get(key)
         if entry is None:
-            self._enter(key, Candidate(written, finished, silent), None if finished else due)
+            candidate = Candidate(written, finished, silent, sought=sought)
+            self._enter(key, candidate, None if finished else due)
             return
         known = entry.candidate
         entry.candidate = replace(
@@ -50,6 +52,7 @@ class Candidates:
             written=known.written or written,
             finished=known.finished or finished,
             silent=known.silent and silent,
+            sought=known.sought or sought,
         )
         if finished and entry.due is not None:
             entry.due = None
@@ -95,6 +98,17 @@ class Candidates:
         for key in taken:
             del self._now[key]
         return taken
+
+    def held_up(self) -> list[str]:
+        """Return the keys that wait because somebody else has them in hand."""
+        return [key for key, entry in self._entries.items() if entry.candidate.held_up_at is not None]
+
+    def are_settled(self, since: datetime) -> bool:
+        """Say whether nothing is left but what somebody else has had in hand since then."""
+        return all(
+            entry.candidate.held_up_at is not None and entry.candidate.held_up_at >= since
+            for entry in self._entries.values()
+        )
 
     def next_due(self) -> datetime | None:
         """Return when to take again, apart from keys that wait for somebody to let go of them."""

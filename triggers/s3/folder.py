@@ -45,6 +45,14 @@ class FolderRules:
     emit_changes_while_stopped: bool = True
 
 
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """Somebody waits until what was done before `since` is settled."""
+
+    since: datetime
+    done: "asyncio.Future[None]"
+
+
 class BucketFolder:
     """The watched folder of one bucket.
 
@@ -74,6 +82,7 @@ class BucketFolder:
         self._store = store
         self._watcher = watcher
         self._clock = clock
+        self._world = clock.world
         self._feed = feed
         self._candidates = Candidates()
         self._settler = Settler(
@@ -91,10 +100,11 @@ class BucketFolder:
         )
         self._watch: Watch | None = None
         self._awake = asyncio.Event()
-        self._next_beat = clock.now()
-        self._next_scan = clock.now()
+        self._next_beat = self._next_scan = self._world.now()
         self._scans: dict[str, bool] = {}  # prefixes to scan, and whether they were moved in whole
         self._refused: set[str] = set()
+        self._looks_asked: list[_Look] = []
+        self._looks: list[_Look] = []  # those for which the folder has been scanned
         locks.on_release = self._awake.set
 
     async def run(self) -> None:
@@ -109,6 +119,22 @@ class BucketFolder:
                         await self._rest()
         finally:
             self._close_watch()
+            self._looks += self._looks_asked
+            self._end_looks()
+
+    async def look(self) -> None:
+        """Return once the index has whatever was done to the folder before this call.
+
+        Files that somebody is still writing, or that cannot be read, are not waited for: `held_up` has them.
+        """
+        look = _Look(self._world.now(), asyncio.get_running_loop().create_future())
+        self._looks_asked.append(look)
+        self._awake.set()
+        await look.done
+
+    def held_up(self) -> list[str]:
+        """Return the keys of files that are being written, or cannot be read."""
+        return self._candidates.held_up()
 
     async def _start(self) -> None:
         try:
@@ -127,7 +153,7 @@ class BucketFolder:
         for key in unread:
             if key not in self._candidates:
                 self._candidates.note(key, finished=True)
-        self._next_scan = self._clock.now() + SHORTEST_SCAN_INTERVAL
+        self._next_scan = self._world.now() + SHORTEST_SCAN_INTERVAL
         self.ready.set()
 
     async def _first_sight(self) -> Collection[str]:
@@ -146,16 +172,24 @@ class BucketFolder:
 
     async def _work(self, large_files: asyncio.TaskGroup) -> None:
         """Do what is due now."""
-        now = self._clock.now()
+        now = self._world.now()
         if now >= self._next_beat:
             self._beat(now)
+        asked, self._looks_asked = self._looks_asked, []
         if self._watch is None:
+            self._looks += asked
+            self._end_looks()
             return
-        if now >= self._next_scan:
+        if asked or now >= self._next_scan:
             self._scans[""] = False
         await self._scan_what_was_asked_for()
+        if asked:
+            self._looks += asked
+            for key in self._settler.racy:
+                self._candidates.note(key, sought=True)
         batch = self._candidates.take(now, BATCH_KEYS, self._locks.try_hold)
         if not batch:
+            self._end_looks()
             return
         self._awake.set()  # there may be more
         await self._settler.settle(batch, large_files)
@@ -165,25 +199,32 @@ class BucketFolder:
         if self._watch is not None:
             due = self._candidates.next_due()
             until = min(until, self._next_scan, *([due] if due is not None else []))
-        seconds = (until - self._clock.now()).total_seconds()
-        try:
-            async with asyncio.timeout(max(0.0, seconds)):
-                await self._awake.wait()
-        except TimeoutError:
-            return
+        await self._world.wait(self._awake, (until - self._world.now()).total_seconds())
+
+    def _end_looks(self) -> None:
+        """Let those go on for whom everything is settled; without a watch there is nothing to settle."""
+        waiting, self._looks = self._looks, []
+        for look in waiting:
+            if self._watch is not None and not self._is_settled(look.since):
+                self._looks.append(look)
+            elif not look.done.done():
+                look.done.set_result(None)
+
+    def _is_settled(self, since: datetime) -> bool:
+        return not (self._scans or self._settler.large_in_hand) and self._candidates.are_settled(since)
 
     def _take_hints(self, hints: Sequence[Hint]) -> None:
         """Note what the watch says. Called on the loop."""
-        soon = self._clock.now() + FIRST_LOOK
+        soon = self._world.now() + FIRST_LOOK
         root = str(self._folder)
         for hint in hints:
             if hint.overflow:
                 self._scans[""] = False
-                self._next_scan = self._clock.now() + SECOND_LOOK
+                self._next_scan = self._world.now() + SECOND_LOOK
                 continue
             key = key_of(root, hint.path)
             if key is None:
-                self._next_beat = self._clock.now()
+                self._next_beat = self._world.now()
             elif hint.folder:
                 if not self._rules.keys.ignores(key) and problem_of_key(key) is None:
                     prefix = key + "/"
@@ -212,8 +253,8 @@ class BucketFolder:
             await self._scan("")
             took = timedelta(seconds=self._clock.stopwatch() - started)
             interval = max(SHORTEST_SCAN_INTERVAL, took * SCAN_COST_FACTOR)
-            if self._next_scan <= self._clock.now():
-                self._next_scan = self._clock.now() + interval
+            if self._next_scan <= self._world.now():
+                self._next_scan = self._world.now() + interval
         for prefix, finished in scans.items():
             if prefix and ("" not in scans or finished):
                 await self._scan(prefix, finished=finished)

@@ -25,6 +25,8 @@ class Candidate:
     `written`: its content may be new, even where the state looks like a mere `touch`. `finished`: its writer
     closed it, or it was moved here whole. `silent`: bring the index up to date, raise no event. `seen` is its
     state when last looked at (None: missing), `seen_at` since when it has been so (None: not looked at yet).
+    `sought`: somebody waits for the truth. `held_up_at` is when somebody else last had it in hand: when it
+    had changed since the look before, or could not be read.
     """
 
     written: bool = False
@@ -32,6 +34,8 @@ class Candidate:
     silent: bool = False
     seen: FileState | None = None
     seen_at: datetime | None = None
+    sought: bool = False
+    held_up_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +90,8 @@ def next_step(
         return Removed() if now - since >= settle_time else Wait(since + settle_time, since)
     touched = _only_touched(candidate, state, indexed)
     if state == indexed and not unread:
+        if racy and candidate.sought:
+            return Put(if_different=True)
         if not (racy and (candidate.written or candidate.finished)):
             return Nothing()
         touched = True

@@ -2,7 +2,7 @@
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -75,6 +75,7 @@ class Settler:
         writers_of: Callable[[str], tuple[str, ...]],
     ) -> None:
         self.identity: tuple[int, int] | None = None
+        self.large_in_hand = 0
         self._folder = folder
         self._rules = rules
         self._settle_time = settle_time
@@ -84,6 +85,7 @@ class Settler:
         self._locks = locks
         self._store = store
         self._clock = clock
+        self._world = clock.world
         self._feed = feed
         self._writers_of = writers_of
         self._large = asyncio.Semaphore(LARGE_FILES_AT_ONCE)
@@ -101,11 +103,17 @@ class Settler:
             for reading in readings:
                 if reading.state.size > SMALL_FILE_BYTES:
                     kept.add(reading.key)
+                    self.large_in_hand += 1
                     large_files.create_task(self._settle_large(reading))
         finally:
             for key in batch:
                 if key not in kept:
                     self._locks.release(key)
+
+    @property
+    def racy(self) -> Collection[str]:
+        """The files that may have changed since they were read, though they look the same."""
+        return self._racy.keys()
 
     def forget_races(self) -> None:
         """Called now and then: a file that was read long ago was not read in the instant of its writing."""
@@ -114,7 +122,7 @@ class Settler:
     async def _decide(self, batch: Mapping[str, Candidate]) -> list[Reading]:
         """Return what is to be read; what is removed is written down, what is not settled is put back."""
         states = await self._off_loop(len(batch), self._look, list(batch))
-        now = self._clock.now()
+        now = self._world.now()
         try:
             indexed, by_inode = await self._store.read(lambda connection: self._indexed(connection, states))
         except StoreError as error:
@@ -143,6 +151,8 @@ class Settler:
             match step:
                 case Wait():
                     waiting = replace(candidate, seen=state, seen_at=step.since)
+                    if candidate.seen_at is not None and candidate.seen != state:
+                        waiting = replace(waiting, held_up_at=now)
                     self._candidates.put_back(key, waiting, step.until)
                 case Removed():
                     removed[key] = Gone(key, None) if candidate.silent else Gone(key)
@@ -204,23 +214,28 @@ class Settler:
                 result = await asyncio.to_thread(self._read, reading)
             await self._finish([reading], [result])
         finally:
+            self.large_in_hand -= 1
             self._locks.release(reading.key)
 
     async def _finish(self, readings: Sequence[Reading], results: Sequence[ReadResult]) -> None:
-        now = self._clock.now()
+        now = self._world.now()
         read_ns = int(self._clock.real_now().timestamp() * 1e9)
         stored: dict[str, Stored] = {}
         for reading, result in zip(readings, results, strict=True):
             content = result.content
             match content:
                 case Unsettled():
-                    self._candidates.put_back(reading.key, reading.candidate, now + self._settle_time)
+                    held_up = replace(reading.candidate, held_up_at=now)
+                    self._candidates.put_back(reading.key, held_up, now + self._settle_time)
                 case Unreadable():
                     self._say_once(reading.key, f"{reading.key} cannot be read: {content.reason}")
-                    self._candidates.put_back(reading.key, reading.candidate, now + TRY_AGAIN)
+                    held_up = replace(reading.candidate, held_up_at=now)
+                    self._candidates.put_back(reading.key, held_up, now + TRY_AGAIN)
                 case Content():
                     if read_ns - content.state.mtime_ns < RACY_NS:
                         self._racy[reading.key] = None
+                    else:
+                        self._racy.pop(reading.key, None)
                     lineage = self._writers_of(path_of(self._folder, reading.key))
                     change = _change(reading, content, result.moved, lineage)
                     if change is not None:
@@ -240,7 +255,7 @@ class Settler:
     def _put_back(self, batch: Mapping[str, Candidate], error: StoreError) -> None:
         self._say_once("store", f"changes wait until they can be stored: {error}")
         for key, candidate in batch.items():
-            self._candidates.put_back(key, candidate, self._clock.now() + TRY_AGAIN)
+            self._candidates.put_back(key, candidate, self._world.now() + TRY_AGAIN)
 
     def _say_once(self, about: str, text: str) -> None:
         if about not in self._noticed:
