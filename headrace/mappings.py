@@ -1,7 +1,6 @@
 """The event source mappings of a configuration, on the queues, streams and tables that it has."""
 
 from collections.abc import Mapping
-from datetime import timedelta
 from typing import Any
 
 from engine.clock import Clock
@@ -37,11 +36,8 @@ async def open_mappings(
     of_streams: list[StreamSource] = [*channels.streams.values(), *sources.tables.values()]
     streams = {stream.arn: stream for stream in of_streams}
     queues: dict[str, QueueSource] = {queue.arn: queue for queue in channels.queues.values()}
-    timeouts = {
-        name: timedelta(seconds=settings.timeout) for name, settings in configuration.file.functions.items()
-    }
     mappings = EventSourceMappings(
-        Resources(queues.get, streams.get, destinations.of_records, timeouts.get),
+        Resources(queues.get, streams.get, destinations.of_records, functions.versions.timeout_of),
         account=configuration.account,
         runner=functions,
         store=store,

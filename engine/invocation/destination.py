@@ -131,7 +131,7 @@ def invocation_record(event: QueuedEvent, function_arn: str, condition: str, now
         "requestPayload": orjson.Fragment(event.payload),
     }
     if event.response is not None:
-        context = {"statusCode": 200, "executedVersion": "$LATEST"}
+        context = {"statusCode": 200, "executedVersion": event.executed_version or "$LATEST"}
         if condition != "Success":
             context["functionError"] = "Unhandled"
         record["responseContext"] = context

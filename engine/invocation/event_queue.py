@@ -9,7 +9,7 @@ import asyncio
 import logging
 import sqlite3
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
@@ -31,6 +31,7 @@ T = TypeVar("T")
 SHOWN_PAYLOAD_BYTES = 60  # the beginning of an event, by which a person recognises it
 LOOK_AHEAD = 32  # events in memory beyond those that run
 LONGEST_STORE_PAUSE = timedelta(seconds=30)
+NOTHING_QUALIFIED: Mapping[str, EventInvokeConfig] = {}
 
 
 class EventQueue:
@@ -45,13 +46,33 @@ class EventQueue:
         self._feed = feed
         self._runner = runner
         self._dispatchers: dict[str, _Dispatcher] = {}
+        self._group: asyncio.TaskGroup | None = None  # while it runs
+        self._running: set[asyncio.Task[None]] = set()
         self._inserted: deque[str] = deque()  # filled on the store's thread, emptied on the loop
 
-    def add(self, function: str, config: EventInvokeConfig) -> None:
-        """Make `function` known. All functions are added before `run()` begins."""
-        self._dispatchers[function] = _Dispatcher(
-            function, config, self._store, self._clock, self._feed, self._runner
+    def add(
+        self,
+        function: str,
+        config: EventInvokeConfig,
+        qualified: Mapping[str, EventInvokeConfig] = NOTHING_QUALIFIED,
+    ) -> None:
+        """Make `function` known, or have its events handled by another configuration from now on.
+
+        `qualified` has the configurations of versions and aliases that have one of their own.
+        """
+        if (known := self._dispatchers.get(function)) is not None:
+            known.configure(config, qualified)
+            return
+        dispatcher = _Dispatcher(
+            function, config, qualified, self._store, self._clock, self._feed, self._runner
         )
+        self._dispatchers[function] = dispatcher
+        if self._group is not None:
+            self._start(self._group, dispatcher)
+
+    def remove(self, function: str) -> None:
+        """Accept no more events for `function`; those that run are seen through. What is stored stays so."""
+        self._dispatchers.pop(function).stop()
 
     def knows(self, function: str) -> bool:
         """Say whether events for `function` are accepted."""
@@ -59,8 +80,11 @@ class EventQueue:
 
     def stops(self, function: str, lineage: tuple[str, ...]) -> bool:
         """Say whether recursion detection refuses to invoke `function` at the end of this chain."""
-        config = self._dispatchers[function].config
-        return config.recursive_loop == "Terminate" and retry.is_recursive(function, lineage)
+        return not self.allows_loops(function) and retry.is_recursive(function, lineage)
+
+    def allows_loops(self, function: str) -> bool:
+        """Say whether recursion detection is switched off for `function`. Raises KeyError."""
+        return self._dispatchers[function].config.recursive_loop == "Allow"
 
     async def accept(self, event: AsyncEvent) -> None:
         """Store one event and run it soon; returns when it is committed.
@@ -111,17 +135,22 @@ class EventQueue:
         settled because the store fails, runs after the next start.
         """
         async with asyncio.TaskGroup() as group:
-            tasks = [
-                group.create_task(dispatcher.run(), name=f"events of {function}")
-                for function, dispatcher in self._dispatchers.items()
-            ]
+            self._group = group
+            for dispatcher in self._dispatchers.values():
+                self._start(group, dispatcher)
             try:
                 await asyncio.Event().wait()
             finally:
+                self._group = None
                 for dispatcher in self._dispatchers.values():
                     dispatcher.stop()
-                if tasks:
-                    await asyncio.wait(tasks)
+                if self._running:
+                    await asyncio.wait(self._running)
+
+    def _start(self, group: asyncio.TaskGroup, dispatcher: "_Dispatcher") -> None:
+        task = group.create_task(dispatcher.run(), name=f"events of {dispatcher.function}")
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
 
 
 class _Dispatcher:
@@ -131,25 +160,36 @@ class _Dispatcher:
         self,
         function: str,
         config: EventInvokeConfig,
+        qualified: Mapping[str, EventInvokeConfig],
         store: Store,
         clock: Clock,
         feed: Feed,
         runner: FunctionRunner,
     ) -> None:
-        self.config = config
+        self.function = function
         self.started_at: datetime | None = None
-        self._function = function
         self._store = store
         self._clock = clock
         self._feed = feed
         self._runner = runner
-        self._slots = asyncio.Semaphore(max(1, config.concurrency))
-        self._capacity = max(1, config.concurrency) + LOOK_AHEAD
+        self.configure(config, qualified)
         self._in_hand = 0
         self._more_is_due = False
         self._stopping = False
         self._trouble: str | None = None  # what was last told of, so that it is told once
         self._changed = asyncio.Event()
+
+    def configure(self, config: EventInvokeConfig, qualified: Mapping[str, EventInvokeConfig]) -> None:
+        """Handle events by these from now on; those that run end as they began."""
+        self.config = config
+        self._qualified = qualified
+        self._slots = asyncio.Semaphore(max(1, config.concurrency))
+        self._capacity = max(1, config.concurrency) + LOOK_AHEAD
+
+    def _config_of(self, event: QueuedEvent) -> EventInvokeConfig:
+        if event.qualifier is None:
+            return self.config
+        return self._qualified.get(event.qualifier, self.config)
 
     def wake(self) -> None:
         """Look at the queue again."""
@@ -176,7 +216,7 @@ class _Dispatcher:
         room = self._capacity - self._in_hand
         next_due = None
         if room > 0:
-            claiming = partial(event_table.claim, function=self._function, now=self._clock.now(), limit=room)
+            claiming = partial(event_table.claim, function=self.function, now=self._clock.now(), limit=room)
             events, next_due = await self._write(claiming)
             for event in events:
                 self._in_hand += 1
@@ -220,10 +260,11 @@ class _Dispatcher:
 
     async def _attempt(self, event: QueuedEvent) -> Attempt:
         now = self._clock.now()
-        limits = self.config.limits
-        if self.config.concurrency == 0:
+        config = self._config_of(event)
+        limits = config.limits
+        if config.concurrency == 0:
             return Attempt(event, retry.GiveUp("ZeroReservedConcurrency"))
-        if self.config.recursive_loop == "Terminate" and retry.is_recursive(event.function, event.lineage):
+        if config.recursive_loop == "Terminate" and retry.is_recursive(event.function, event.lineage):
             self._tell_of_recursion(event)
             return Attempt(event, retry.GiveUp("RecursiveLoop"))
         waited_through_a_stop = self.started_at is not None and event.accepted_at < self.started_at
@@ -231,7 +272,7 @@ class _Dispatcher:
             return Attempt(event, too_old)
         refusal: retry.Refusal = "throttled"
         try:
-            answer = await self._runner.invoke(self._function, _invocation(event))
+            answer = await self._runner.invoke(self.function, _invocation(event))
         except (HeadraceError, OSError) as error:
             self._note_trouble(str(error))
             refusal, answer = "system_error", None
@@ -247,13 +288,13 @@ class _Dispatcher:
             return Attempt(
                 event, retry.after_refusal(refusal, event.refusals, event.accepted_at, now, limits)
             )
-        event = event.answered(answer.payload)
+        event = event.answered(answer.payload, answer.executed_version)
         failed = answer.function_error is not None
         return Attempt(event, retry.after_answer(failed, event.attempts, event.accepted_at, now, limits))
 
     async def _settle(self, attempt: Attempt) -> None:
         now = self._clock.now()
-        sending = settlement.parcels(attempt, self.config, now)
+        sending = settlement.parcels(attempt, self._config_of(attempt.event), now)
         refusals = await self._write(partial(settlement.settle, attempt=attempt, sending=sending))
         for fact in settlement.facts(attempt, sending, refusals, now):
             self._feed.publish(fact)
@@ -294,7 +335,7 @@ class _Dispatcher:
     def _note_trouble(self, text: str) -> None:
         if text != self._trouble:
             self._trouble = text
-            self._feed.publish(Notice(self._clock.now(), "error", f"functions.{self._function}", text))
+            self._feed.publish(Notice(self._clock.now(), "error", f"functions.{self.function}", text))
 
 
 def _invocation(event: QueuedEvent) -> Invocation:

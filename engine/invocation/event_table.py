@@ -14,7 +14,10 @@ from engine.value import dataclass
 
 @dataclass(frozen=True, slots=True)
 class QueuedEvent:
-    """A row in hand. `response` is the function's answer to the last attempt, None before the first."""
+    """A row in hand. `response` is the function's answer to the last attempt, None before the first.
+
+    `executed_version` is the version that gave it.
+    """
 
     sequence: int
     request_id: str
@@ -27,16 +30,19 @@ class QueuedEvent:
     attempts: int
     refusals: int
     response: bytes | None
+    executed_version: str | None = None
 
-    def answered(self, response: bytes) -> "QueuedEvent":
-        """Return the event after an attempt that the function answered."""
-        return self._after(self.attempts + 1, 0, response)
+    def answered(self, response: bytes, version: str) -> "QueuedEvent":
+        """Return the event after an attempt that a version of the function answered."""
+        return self._after(self.attempts + 1, 0, response, version)
 
     def refused(self) -> "QueuedEvent":
         """Return the event after an attempt that could not be made."""
-        return self._after(self.attempts, self.refusals + 1, self.response)
+        return self._after(self.attempts, self.refusals + 1, self.response, self.executed_version)
 
-    def _after(self, attempts: int, refusals: int, response: bytes | None) -> "QueuedEvent":
+    def _after(
+        self, attempts: int, refusals: int, response: bytes | None, version: str | None
+    ) -> "QueuedEvent":
         # Written out because dataclasses.replace takes ten times as long, and this is done for every event.
         return QueuedEvent(
             self.sequence,
@@ -50,6 +56,7 @@ class QueuedEvent:
             attempts,
             refusals,
             response,
+            version,
         )
 
 
@@ -85,7 +92,7 @@ def claim(
         "SELECT sequence FROM event_queue WHERE function = ? AND leased = 0 AND due_at <= ?"
         " ORDER BY due_at, sequence LIMIT ?)"
         " RETURNING due_at, sequence, request_id, function, qualifier, source, payload, lineage,"
-        " accepted_at, attempts, refusals, response",
+        " accepted_at, attempts, refusals, response, executed_version",
         (function, to_millis(now), limit),
     ).fetchall()
     rows.sort(key=lambda row: (row[0], row[1]))
@@ -103,10 +110,22 @@ def remove(connection: sqlite3.Connection, event: QueuedEvent) -> None:
 def postpone(connection: sqlite3.Connection, event: QueuedEvent, due_at: datetime) -> None:
     """Give an event back with its counts, to be tried again at `due_at`."""
     connection.execute(
-        "UPDATE event_queue SET leased = 0, due_at = ?, attempts = ?, refusals = ?, response = ?"
-        " WHERE sequence = ?",
-        (to_millis(due_at), event.attempts, event.refusals, event.response, event.sequence),
+        "UPDATE event_queue SET leased = 0, due_at = ?, attempts = ?, refusals = ?, response = ?,"
+        " executed_version = ? WHERE sequence = ?",
+        (
+            to_millis(due_at),
+            event.attempts,
+            event.refusals,
+            event.response,
+            event.executed_version,
+            event.sequence,
+        ),
     )
+
+
+def remove_all(connection: sqlite3.Connection, function: str) -> None:
+    """Forget the events of a function that is deleted."""
+    connection.execute("DELETE FROM event_queue WHERE function = ?", (function,))
 
 
 def release_leases(connection: sqlite3.Connection) -> None:
@@ -132,6 +151,7 @@ def _event(row: Sequence[Any]) -> QueuedEvent:
         attempts,
         refusals,
         response,
+        executed_version,
     ) = row
     return QueuedEvent(
         sequence,
@@ -145,4 +165,5 @@ def _event(row: Sequence[Any]) -> QueuedEvent:
         attempts,
         refusals,
         response,
+        executed_version,
     )

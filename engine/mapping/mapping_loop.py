@@ -42,12 +42,15 @@ class MissingResource(HeadraceError):
 
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """What there is, by ARN, and functions' timeouts by name; each returns None for what is not there."""
+    """What there is, by ARN, and functions' timeouts, by name and qualifier.
+
+    Each returns None for what is not there.
+    """
 
     queue_of: Callable[[str], QueueSource | None]
     stream_of: Callable[[str], StreamSource | None]
     destination_of: Callable[[str], FailureDestination | None]
-    timeout_of: Callable[[str], timedelta | None]
+    timeout_of: Callable[[str, str | None], timedelta | None]
 
 
 class LoopBuilder:
@@ -75,7 +78,7 @@ class LoopBuilder:
     def build(self, mapping: EventSourceMapping) -> Loop:
         """Return the loop of a mapping. Raises MissingResource."""
         function = parse_reference(mapping.function_arn, self._account)
-        timeout = None if function is None else self._resources.timeout_of(function.name)
+        timeout = None if function is None else self._resources.timeout_of(function.name, function.qualifier)
         if function is None or timeout is None:
             raise MissingResource(f"the function {mapping.function_arn} is not there any more")
         if (queue := self._resources.queue_of(mapping.source_arn)) is not None:

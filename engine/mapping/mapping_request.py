@@ -51,7 +51,7 @@ def grant(
     source = source_of_arn(arn)
     name = params.get("FunctionName") or ("" if current is None else current.function_arn)
     function = parse_reference(name, account) if isinstance(name, str) else None
-    timeout = None if function is None else resources.timeout_of(function.name)
+    timeout = None if function is None else resources.timeout_of(function.name, function.qualifier)
     queue = resources.queue_of(arn)
     problems = find_problems(
         "create" if current is None else "update",
@@ -67,7 +67,7 @@ def grant(
     if (error := refusal(problems)) is not None:
         raise error
     assert source is not None, "an unknown source is a problem"
-    if function is None or timeout is None or function.qualifier not in (None, "$LATEST"):
+    if function is None or timeout is None:
         raise InvalidParameterValue(NO_FUNCTION)
     _check_source(source, arn, resources)
     _check_destination(params, resources)

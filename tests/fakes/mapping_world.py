@@ -37,8 +37,10 @@ class World:
             queue_of=self.queues.get,
             stream_of={CLICKS: self.stream}.get,
             destination_of={Failures.arn: self.failures}.get,
-            timeout_of=lambda name: (
-                timedelta(seconds=self.functions[name]) if name in self.functions else None
+            timeout_of=lambda name, qualifier: (
+                timedelta(seconds=self.functions[name])
+                if name in self.functions and qualifier in (None, "$LATEST")
+                else None
             ),
         )
         return EventSourceMappings(
