@@ -1,4 +1,4 @@
-"""Random UUIDs as AWS uses them for names: quickly made, and no secrets."""
+"""Random names as AWS makes them: quickly made, no secrets, and the same again after the same seed."""
 
 from random import Random
 
@@ -11,3 +11,13 @@ def random_uuid() -> str:
     bits = _CHANCE.getrandbits(128) & ~_FIXED | _VERSION_4
     digits = f"{bits:032x}"
     return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+
+
+def random_hex(digits: int) -> str:
+    """Return so many random hexadecimal digits."""
+    return f"{_CHANCE.getrandbits(4 * digits):0{digits}x}"
+
+
+def seed_names(seed: int | None) -> None:
+    """Make the same names from now on as after every other call with this seed; None: fresh ones."""
+    _CHANCE.seed(seed)

@@ -10,11 +10,11 @@ from engine.errors import CodeError
 from engine.functions.interpreter import OWN, Interpreter, find_interpreter
 from engine.functions.package import Package, is_executable
 from engine.functions.settings import PROVIDED_RUNTIMES, FunctionSettings
+from engine.functions.simulated_duration import Distribution, parse_simulated_duration
 from engine.value import dataclass
 
 LAUNCHER = Path(__file__).with_name("launcher.py")
 OWN_PACKAGES = Path(engine.__file__).parent.parent  # where a handler must not look
-
 LATEST = "$LATEST"
 
 
@@ -45,6 +45,8 @@ class FunctionDefinition:
     idle_timeout: float
     log_format: str
     log_level: str | None
+    simulated_duration: Distribution | None
+    simulated_init_duration: Distribution | None
     version: str = LATEST
     layers: tuple[Package, ...] = ()
 
@@ -60,10 +62,11 @@ class FunctionDefinition:
             return f"python:{self.python.version}"
         return self.runtime or "custom"
 
-    def command(self, folder: Path, parent: int, reporting: Sequence[str] = ()) -> list[str]:
+    def command(self, folder: Path, parent: int, reporting: Sequence[str] = (), clock: str = "") -> list[str]:
         """Return the command that starts the runtime for the process `parent`; the code is in `folder`.
 
-        `reporting` is the pipe on which a Python runtime reports what it writes, and below which folders.
+        `clock` is the file that says what the time is, empty for real time. `reporting` is the pipe on which
+        a Python runtime reports what it writes, and below which folders.
         """
         if self.python is not None:
             wrapper = self.variables.get("AWS_LAMBDA_EXEC_WRAPPER")
@@ -77,6 +80,7 @@ class FunctionDefinition:
                 "python",
                 str(OWN_PACKAGES),
                 self.handler,
+                clock,
                 *reporting,
             ]
             return command if wrapper is None else [*_executing(parent), wrapper, *command]
@@ -116,6 +120,8 @@ def define(name: str, settings: FunctionSettings, base: Path) -> FunctionDefinit
         idle_timeout=settings.idle_timeout,
         log_format=settings.log_format,
         log_level=settings.application_log_level,
+        simulated_duration=parse_simulated_duration(settings.simulated_duration),
+        simulated_init_duration=parse_simulated_duration(settings.simulated_init_duration),
     )
 
 

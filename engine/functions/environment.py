@@ -8,7 +8,8 @@ import asyncio
 import os
 import shutil
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import orjson
@@ -19,10 +20,12 @@ from engine.feed import EnvironmentStarted, EnvironmentStopped, InvocationFinish
 from engine.functions import faults
 from engine.functions.definition import FunctionDefinition
 from engine.functions.faults import Fault
+from engine.functions.handler_clock import HandlerClock
 from engine.functions.invocation import Invocation, InvocationResult
 from engine.functions.log_lines import JsonLines, Phase, Report, TextLines
 from engine.functions.logs import LogStream
 from engine.functions.memory_meter import MemoryMeter
+from engine.functions.pace import Stint
 from engine.functions.package import folders_of, is_executable
 from engine.functions.runtime import Exited, NotStarted, OutOfMemory, Runtime, Signal, TimedOut
 from engine.functions.runtime_api import Answered, Failed, Ready
@@ -62,6 +65,7 @@ class Environment:
         self._fresh = True
         self._began = float("inf")
         self._memory = MemoryMeter(surroundings.clock, function.memory_mb, self._takes_too_much)
+        self._handler_clock: HandlerClock | None = None
 
     async def invoke(self, invocation: Invocation, root: str) -> InvocationResult:
         """Run one invocation to its end, whatever that is. `root` is its trace id.
@@ -101,6 +105,8 @@ class Environment:
         self._log.close()
         if self._reports is not None:
             self._reports.close()
+        if self._handler_clock is not None:
+            self._handler_clock.close()
         await asyncio.to_thread(shutil.rmtree, self._temporary, ignore_errors=True)
         self._around.feed.publish(
             EnvironmentStopped(self._clock.now(), self.function.name, self.name, reason)
@@ -125,6 +131,9 @@ class Environment:
             self._temporary.mkdir()
             if self.function.python is not None:
                 self._reports = self._around.written.open(self._temporary.with_suffix(".writes"))
+                self._handler_clock = self._around.pace.handler_clock(
+                    partial(HandlerClock, self._temporary.with_suffix(".clock"))
+                )
         except OSError as error:
             raise ServiceFailure(f"no execution environment can be made: {error}") from error
         try:
@@ -140,13 +149,14 @@ class Environment:
                 )
         except CodeError as error:
             self._log.write([str(error).encode()])
-        watch = self._clock.stopwatch()
-        signal = await self._init("init", watch + self._around.init_seconds)
-        return (self._clock.stopwatch() - watch) * 1000 if isinstance(signal, Ready) else None
+        limit = self._around.init_seconds
+        async with self._around.pace.stint(self.function, self._handler_clock, limit, is_init=True) as stint:
+            signal, init_ms = await stint.ended(await self._init("init", stint))
+        return init_ms if isinstance(signal, Ready) else None
 
-    async def _init(self, phase: Phase, deadline: float) -> Signal:
+    async def _init(self, phase: Phase, stint: Stint) -> Signal:
         """Start a runtime process and wait until it asks for an event; when that fails, end it."""
-        watch = self._clock.stopwatch()
+        began_ms = stint.lasted_ms()
         now = self._clock.now()
         self._log.write(
             [self._lines.init_start(now, self.function.runtime_version, self._around.account.region)]
@@ -157,14 +167,14 @@ class Environment:
             signal: Signal = NotStarted(f"fork/exec {error.filename}: {error.strerror}")
         else:
             if phase == "init":
-                pid = self._runtime.pid or 0
+                pid = (self._runtime.pid or 0) if self._around.pace.is_real else 0
                 self._around.feed.publish(EnvironmentStarted(now, self.function.name, self.name, pid))
-            signal = await self._runtime.next_signal(deadline)
+            signal = await self._runtime.next_signal(stint.deadline)
         if not isinstance(signal, Ready):
             self._runtime.kill()
             self._insist_on_code()
             fault = self._fault("", signal)
-            init_ms = (self._clock.stopwatch() - watch) * 1000
+            init_ms = stint.lasted_ms() - began_ms
             error_type = fault.error_type if fault.status == "error" else None
             now = self._clock.now()
             self._log.write(self._lines.init_report(now, init_ms, phase, fault.status or "error", error_type))
@@ -198,18 +208,66 @@ class Environment:
             endpoint=self._around.endpoint(),
         )
         reporting = () if self._reports is None else (str(self._reports.path), *self._around.written.folders)
-        self._runtime.start(function.command(folder, os.getpid(), reporting), folder, variables)
+        clock = "" if self._handler_clock is None else str(self._handler_clock.path)
+        self._runtime.start(function.command(folder, os.getpid(), reporting, clock), folder, variables)
 
     async def _invoke(
         self, invocation: Invocation, root: str, init_ms: float | None, cold_start: bool
     ) -> InvocationResult:
-        started = self._clock.now()
-        watch = self._clock.stopwatch()
-        deadline = watch + self.function.timeout
-        signal: Signal = Ready()
-        if not self._runtime.is_running():
-            signal = await self._init("invoke", deadline)
-        self._log.hold([self._lines.start(started, invocation.request_id)])
+        async with self._around.pace.stint(
+            self.function, self._handler_clock, self.function.timeout, is_init=False
+        ) as stint:
+            started = self._clock.now()
+            signal: Signal = Ready()
+            if not self._runtime.is_running():
+                signal = await self._init("invoke", stint)
+            self._log.hold([self._lines.start(started, invocation.request_id)])
+            self._tell_of_start(invocation, started, cold_start)
+            if isinstance(signal, Ready):
+                signal = await self._run(invocation, root, stint)
+            signal, duration_ms = await stint.ended(signal)
+        fault = None if isinstance(signal, Answered) else self._fault(invocation.request_id, signal)
+        if fault is not None and fault.status is not None:
+            self._runtime.kill()
+        elif self._around.pace.is_real:
+            await self._measure_memory()
+        payload = signal.payload if isinstance(signal, Answered) else b"" if fault is None else fault.payload
+        return self._conclude(invocation, payload, fault, started, duration_ms, init_ms)
+
+    async def _measure_memory(self) -> None:
+        """Take the figure for the report again when it is old."""
+        pid = self._runtime.pid
+        if pid is not None and self._clock.stopwatch() - self._memory.measured_at > MEMORY_AGE_SECONDS:
+            self._memory.measure(pid)
+            await self._memory.settled()
+
+    async def _run(self, invocation: Invocation, root: str, stint: Stint) -> Signal:
+        """Hand the event out and wait for what comes of it."""
+        while True:
+            self._offer(invocation, root, stint)
+            signal = await self._runtime.next_signal(stint.deadline)
+            while isinstance(signal, Ready):
+                signal = await self._runtime.next_signal(stint.deadline)
+            if not isinstance(signal, Exited) or signal.at_work:
+                return signal
+            # The process ended after its last answer and has not seen this event.
+            signal = await self._init("invoke", stint)
+            if not isinstance(signal, Ready):
+                return signal
+
+    def _offer(self, invocation: Invocation, root: str, stint: Stint) -> None:
+        name = self.function.name
+        head = (
+            f"Lambda-Runtime-Deadline-Ms: {to_millis(stint.deadline_of_handler())}\r\n"
+            "Lambda-Runtime-Invoked-Function-Arn: "
+            f"{self._around.account.function(name, invocation.qualifier)}\r\n"
+            f"Lambda-Runtime-Trace-Id: {trace_header(root, (*invocation.lineage, name))}\r\n"
+        )
+        if invocation.client_context is not None:
+            head += f"Lambda-Runtime-Client-Context: {_one_line(invocation.client_context)}\r\n"
+        self._runtime.offer(invocation.request_id, head.encode(), invocation.payload)
+
+    def _tell_of_start(self, invocation: Invocation, started: datetime, cold_start: bool) -> None:
         self._around.feed.publish(
             InvocationStarted(
                 started,
@@ -221,46 +279,6 @@ class Environment:
                 cold_start,
             )
         )
-        if isinstance(signal, Ready):
-            signal = await self._run(invocation, root, deadline)
-        duration_ms = (self._clock.stopwatch() - watch) * 1000
-        fault = None if isinstance(signal, Answered) else self._fault(invocation.request_id, signal)
-        if fault is not None and fault.status is not None:
-            self._runtime.kill()
-        elif (pid := self._runtime.pid) is not None and (
-            self._clock.stopwatch() - self._memory.measured_at > MEMORY_AGE_SECONDS
-        ):
-            self._memory.measure(pid)
-            await self._memory.settled()
-        payload = signal.payload if isinstance(signal, Answered) else b"" if fault is None else fault.payload
-        return self._conclude(invocation, payload, fault, started, duration_ms, init_ms)
-
-    async def _run(self, invocation: Invocation, root: str, deadline: float) -> Signal:
-        """Hand the event out and wait for what comes of it."""
-        while True:
-            self._offer(invocation, root, deadline)
-            signal = await self._runtime.next_signal(deadline)
-            while isinstance(signal, Ready):
-                signal = await self._runtime.next_signal(deadline)
-            if not isinstance(signal, Exited) or signal.at_work:
-                return signal
-            # The process ended after its last answer and has not seen this event.
-            signal = await self._init("invoke", deadline)
-            if not isinstance(signal, Ready):
-                return signal
-
-    def _offer(self, invocation: Invocation, root: str, deadline: float) -> None:
-        name = self.function.name
-        remaining = timedelta(seconds=deadline - self._clock.stopwatch())
-        head = (
-            f"Lambda-Runtime-Deadline-Ms: {to_millis(self._clock.real_now() + remaining)}\r\n"
-            "Lambda-Runtime-Invoked-Function-Arn: "
-            f"{self._around.account.function(name, invocation.qualifier)}\r\n"
-            f"Lambda-Runtime-Trace-Id: {trace_header(root, (*invocation.lineage, name))}\r\n"
-        )
-        if invocation.client_context is not None:
-            head += f"Lambda-Runtime-Client-Context: {_one_line(invocation.client_context)}\r\n"
-        self._runtime.offer(invocation.request_id, head.encode(), invocation.payload)
 
     def _fault(self, request_id: str, signal: Signal) -> Fault:
         match signal:

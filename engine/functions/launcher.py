@@ -1,12 +1,13 @@
 """Starts the runtime of an execution environment; run as a program by the child's own interpreter.
 
-    launcher.py PARENT python HIDDEN HANDLER [REPORTS FOLDER...]
+    launcher.py PARENT python HIDDEN HANDLER CLOCK [REPORTS FOLDER...]
         Python: awslambdaric, or python_runtime.py beside this file where that is missing
     launcher.py PARENT exec PROGRAM [ARGUMENT...]
         any other runtime
 
 PARENT is the simulator's process id (0 to be tied to none), HIDDEN the folder its own packages are
-imported from, REPORTS the named pipe on which files of each FOLDER are reported before they are written.
+imported from, CLOCK the file that says what the time is (empty for real time), REPORTS the named pipe on
+which files of each FOLDER are reported before they are written.
 Nothing but the standard library is needed, by Python 3.9 or later.
 """
 
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from importlib.machinery import ModuleSpec, SourceFileLoader
     from types import ModuleType
     from typing import Any
+
+    # What runs a handler: its entry point, and its class with the method that waits for the next event.
+    Client = tuple[Callable[[list[str]], Any], type, str]
 
 HIDDEN_PACKAGES = frozenset(("engine", "triggers", "headrace"))
 FRESH_SECONDS = 2
@@ -124,10 +128,12 @@ def report_writes(reports: str, folders: list[str]) -> None:
     sys.addaudithook(hook)
 
 
-def run_python(hidden: str, handler: str, reports: str = "", *folders: str) -> None:
+def run_python(hidden: str, handler: str, clock: str, reports: str = "", *folders: str) -> None:
     """Run the handler's module under a runtime client; returns only with the process."""
     del sys.path[0]  # this file's own folder
-    main = awslambdaric_main() or python_runtime_main()
+    main, client, take_next = awslambdaric() or python_runtime()
+    if clock:
+        live_in_simulated_time(clock, client, take_next)
     # Only now, so that a module of the package cannot take the place of one of the client's.
     sys.path[:0] = [os.environ["LAMBDA_TASK_ROOT"], *layer_paths()]
     sys.meta_path.insert(0, HidingFinder(hidden))
@@ -138,29 +144,44 @@ def run_python(hidden: str, handler: str, reports: str = "", *folders: str) -> N
     main(sys.argv)
 
 
-def awslambdaric_main() -> Callable[[list[str]], Any] | None:
-    """Return the entry point of AWS's own client, None where it or its compiled part is missing."""
+def awslambdaric() -> Client | None:
+    """Return AWS's own client, None where it or its compiled part is missing."""
     try:
         import runtime_client  # type: ignore[import-not-found] # noqa: F401
         from awslambdaric.__main__ import main
+        from awslambdaric.lambda_runtime_client import LambdaRuntimeClient
     except ImportError:
         return None
-    entry: Callable[[list[str]], Any] = main
-    return entry
+    return main, LambdaRuntimeClient, "wait_next_invocation"
 
 
-def python_runtime_main() -> Callable[[list[str]], Any]:
-    """Return the entry point of the client beside this file."""
+def python_runtime() -> Client:
+    """Return the client beside this file."""
+    module = beside("python_runtime")
+    return module.main, module.RuntimeApi, "call"
+
+
+def live_in_simulated_time(clock: str, client: type, take_next: str) -> None:
+    """Have the handler's clock follow the simulator's, as far as this interpreter can."""
+    try:
+        beside("simulated_time").live_in(clock, client, take_next)
+    except ImportError:
+        sys.stderr.write(
+            "Headrace: this interpreter has no time-machine, so the handler's clock shows real time.\n"
+        )
+
+
+def beside(name: str) -> Any:
+    """Load a module from the file beside this one."""
     from importlib.util import module_from_spec, spec_from_file_location
 
-    path = os.path.join(os.path.dirname(os.path.realpath(__file__)), "python_runtime.py")
-    spec = spec_from_file_location("python_runtime", path)
+    path = os.path.join(os.path.dirname(os.path.realpath(__file__)), f"{name}.py")
+    spec = spec_from_file_location(name, path)
     assert spec is not None
     assert spec.loader is not None
     module = module_from_spec(spec)
     spec.loader.exec_module(module)
-    entry: Callable[[list[str]], Any] = module.main
-    return entry
+    return module
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ from engine.functions.code_watch import CodeWatch
 from engine.functions.definition import LATEST, FunctionDefinition
 from engine.functions.guard import Guard
 from engine.functions.invocation import Invocation, InvocationResult, Throttled
+from engine.functions.pace import Pace, RealPace
 from engine.functions.surroundings import LOOK_AFTER_SECONDS, Surroundings
 from engine.functions.tracing import trace_root
 from engine.functions.versions import Version, Versions
@@ -43,9 +44,6 @@ FOLDER_PREFIX = "headrace-"
 INIT_LIMIT = timedelta(seconds=10)
 STOP_GRACE = timedelta(milliseconds=500)
 MAX_ENVIRONMENTS = 10
-# A start takes a processor for a twentieth of a second. More at once than there are processors only delay
-# each other, and meanwhile environments that are warm may have become free.
-STARTS_AT_ONCE = os.cpu_count() or 1
 LONGEST_START_SECONDS = 0.25
 # A function that has an environment for every processor gets another one when an invocation has waited this
 # long for one of them: less than a start takes, and enough for a dozen short invocations to be through.
@@ -67,13 +65,6 @@ class _Waiter:
     turn: "asyncio.Future[Environment | None]"
     since: float
 
-    @property
-    def patient_until(self) -> float:
-        """Until when it is better off with an environment that is at work now."""
-        if self.function.environments < STARTS_AT_ONCE:
-            return 0.0
-        return max(self.since, self.function.started_at) + PATIENCE_SECONDS
-
 
 class Functions:
     """Runs functions by name. Enter it before use; leaving it ends every environment."""
@@ -94,6 +85,7 @@ class Functions:
         not_code: Sequence[Path] = (),
         reported: Sequence[Path] = (),
         chance: Random | None = None,
+        pace: Pace | None = None,
     ) -> None:
         """`state` is the state folder, for logs and unpacked code; without one, both end with the simulator.
 
@@ -101,14 +93,16 @@ class Functions:
         With a `watcher`, a function's environments are renewed when its code changes; `not_code` are
         folders and files whose changes are none of its code's: buckets, databases, the state folder. Of
         files in the `reported` folders, `writers_of` knows which of them a handler has written. Aliases
-        choose between versions by `chance`.
+        choose between versions by `chance`. Time passes at the `pace`, the real one unless given.
         """
         self.versions = Versions(definitions, chance or Random())  # noqa: S311 - draws versions, not secrets
         self._present: dict[Environment, Version] = {}  # until their processes have ended
         self._clock = clock
+        self._pace = pace or RealPace(clock)
         self._temporary = Path(tempfile.gettempdir()) / f"{FOLDER_PREFIX}{os.getpid()}-{token_hex(4)}"
         self._around = Surroundings(
             clock=clock,
+            pace=self._pace,
             guard=Guard(self._temporary),
             feed=feed,
             account=account or Account(),
@@ -152,7 +146,7 @@ class Functions:
         self._waiting.clear()
         for environment in tuple(self._alive):
             self._stop_later(environment, "shutdown")
-        with self._clock.outside():
+        with self._pace.outside():
             await asyncio.gather(*self._tasks)
         await asyncio.to_thread(self._around.guard.close)
         await asyncio.to_thread(shutil.rmtree, self._temporary, ignore_errors=True)
@@ -178,7 +172,7 @@ class Functions:
         self._lineages[root] = (*invocation.lineage, function)
         concurrency.running += 1
         try:
-            with self._clock.outside():
+            with self._pace.outside():
                 environment = state.idle.pop() if state.idle else await self._obtain(state, invocation)
                 self._idle_since.pop(environment, None)
                 self._working.add(environment)
@@ -262,7 +256,7 @@ class Functions:
         turn: asyncio.Future[Environment | None] = asyncio.get_running_loop().create_future()
         waiter = _Waiter(state, not invocation.caller_waits, turn, self._clock.stopwatch())
         self._waiting.append(waiter)
-        if self._patience_timer is None or not waiter.patient_until:
+        if self._patience_timer is None or not self._patient_until(waiter):
             self._let_start()
         try:
             environment = await waiter.turn
@@ -352,11 +346,11 @@ class Functions:
     def _let_start(self) -> None:
         """Let those who have waited longest make environments, as far as there is room and sense in it."""
         now = self._clock.stopwatch()
-        while self._starting < STARTS_AT_ONCE:
+        while self._starting < self._pace.starts_at_once:
             ready = (
                 waiter
                 for waiter in self._waiting
-                if (self._room > 0 or not waiter.needs_room) and waiter.patient_until <= now
+                if (self._room > 0 or not waiter.needs_room) and self._patient_until(waiter) <= now
             )
             if (waiter := next(ready, None)) is None:
                 break
@@ -365,9 +359,15 @@ class Functions:
             self._starting += 1
             waiter.turn.set_result(None)
         if self._waiting and self._patience_timer is None:
-            soonest = min(waiter.patient_until for waiter in self._waiting)
+            soonest = min(self._patient_until(waiter) for waiter in self._waiting)
             if soonest > now:
                 self._patience_timer = self._clock.after_real(soonest - now, self._lose_patience)
+
+    def _patient_until(self, waiter: _Waiter) -> float:
+        """Return until when, on the stopwatch, it is better off with an environment that is at work now."""
+        if waiter.function.environments < self._pace.starts_at_once:
+            return 0.0
+        return max(waiter.since, waiter.function.started_at) + PATIENCE_SECONDS
 
     def _lose_patience(self) -> None:
         self._patience_timer = None
@@ -385,8 +385,9 @@ class Functions:
         task.add_done_callback(self._tasks.discard)
 
     async def _stop(self, environment: "Environment", reason: str) -> None:
-        with self._clock.outside():
-            await environment.stop(reason)
+        with self._pace.outside():
+            async with self._pace.alone():
+                await environment.stop(reason)
         del self._present[environment]
         self._one_ended.set()
         self._room += 1

@@ -10,6 +10,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
+from engine.functions.simulated_duration import parse_simulated_duration
 from engine.settings import Settings
 
 FUNCTION_NAME = re.compile(r"[a-zA-Z0-9-_]{1,64}")
@@ -65,6 +66,11 @@ def _variables(variables: dict[str, str]) -> dict[str, str]:
     return variables
 
 
+def _simulated_duration(text: str) -> str:
+    parse_simulated_duration(text)
+    return text
+
+
 FunctionName = Annotated[str, AfterValidator(_function_name)]
 
 
@@ -89,6 +95,8 @@ class FunctionSettings(Settings):
     log_format: Literal["Text", "JSON"] = "Text"
     application_log_level: Literal["TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"] | None = None
     idle_timeout: Annotated[float, Field(gt=0)] = 300
+    simulated_duration: Annotated[str, AfterValidator(_simulated_duration)] = "100ms"
+    simulated_init_duration: Annotated[str, AfterValidator(_simulated_duration)] = "200ms"
 
     @model_validator(mode="after")
     def _runtime_can_be_run(self) -> Self:

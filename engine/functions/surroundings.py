@@ -7,6 +7,7 @@ from engine.arn import Account
 from engine.clock import Clock
 from engine.feed import Feed
 from engine.functions.guard import Guard
+from engine.functions.pace import Pace
 from engine.functions.written_files import WrittenFiles
 from engine.value import dataclass
 
@@ -18,6 +19,7 @@ class Surroundings:
     """`logs` is None when no log files are kept; `endpoint` gives the URL that AWS clients are to use."""
 
     clock: Clock
+    pace: Pace
     guard: Guard
     feed: Feed
     account: Account

@@ -25,6 +25,7 @@ from engine.feed import (
 from engine.functions import pool
 from engine.functions.definition import define
 from engine.functions.invocation import Invocation, InvocationResult, Throttled
+from engine.functions.pace import RealPace
 from engine.functions.pool import Functions
 from engine.functions.settings import FunctionSettings
 from tests.fakes.real_functions import function, invoke, write_code
@@ -174,7 +175,7 @@ STARTING = """
 async def test_no_more_environments_start_at_once_than_there_are_processors(
     start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pool, "STARTS_AT_ONCE", 1)
+    monkeypatch.setattr(RealPace, "starts_at_once", 1)
     file = tmp_path / "starts"
     functions = await start(STARTING.format(file=str(file), seconds=0.05))
     results = await asyncio.gather(*(invoke(functions) for _ in range(3)))
@@ -185,7 +186,7 @@ async def test_no_more_environments_start_at_once_than_there_are_processors(
 async def test_a_start_that_waits_for_something_else_does_not_hold_up_others(
     start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pool, "STARTS_AT_ONCE", 1)
+    monkeypatch.setattr(RealPace, "starts_at_once", 1)
     file = tmp_path / "starts"
     functions = await start(STARTING.format(file=str(file), seconds=1.0))
     await asyncio.gather(*(invoke(functions) for _ in range(2)))
@@ -195,7 +196,7 @@ async def test_a_start_that_waits_for_something_else_does_not_hold_up_others(
 async def test_who_waits_for_a_start_takes_a_warm_environment_that_is_free_sooner(
     start: Start, facts: list[Fact], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pool, "STARTS_AT_ONCE", 1)
+    monkeypatch.setattr(RealPace, "starts_at_once", 1)
     functions = await start()
     await asyncio.gather(*(invoke(functions) for _ in range(50)))
     assert sum(isinstance(fact, EnvironmentStarted) for fact in facts) < 10
@@ -211,7 +212,7 @@ async def test_who_waits_for_a_start_takes_a_warm_environment_that_is_free_soone
 async def test_there_are_more_environments_than_processors_only_when_that_saves_time(
     start: Start, monkeypatch: pytest.MonkeyPatch, seconds: float, patience: float, environments: int
 ) -> None:
-    monkeypatch.setattr(pool, "STARTS_AT_ONCE", 2)
+    monkeypatch.setattr(RealPace, "starts_at_once", 2)
     monkeypatch.setattr(pool, "PATIENCE_SECONDS", patience)
     functions = await start(max_environments=8)
     await asyncio.gather(*(invoke(functions, slowly(seconds)) for _ in range(6)))
@@ -230,7 +231,7 @@ async def test_an_idle_environment_of_another_function_makes_room(start: Start, 
 async def test_who_is_waited_for_by_a_caller_needs_no_room(
     start: Start, feed: Feed, monkeypatch: pytest.MonkeyPatch, starts: int, environments: int
 ) -> None:
-    monkeypatch.setattr(pool, "STARTS_AT_ONCE", starts)
+    monkeypatch.setattr(RealPace, "starts_at_once", starts)
     functions = await start(COUNTING, COUNTING, max_environments=1)
     calls: list[asyncio.Task[InvocationResult]] = []
     alive = 0
