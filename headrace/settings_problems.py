@@ -9,7 +9,7 @@ from pydantic_core import ErrorDetails
 Tables = Mapping[tuple[str, ...], type[BaseModel]]  # the path of a table, "*" for any name -> its model
 
 
-def described(details: Sequence[ErrorDetails], tables: Tables, above: tuple[str, ...]) -> list[str]:
+def described(details: Sequence[ErrorDetails], tables: Tables, above: tuple[str | int, ...]) -> list[str]:
     """Describe all problems of what is at the path `above`, each with its whole path.
 
     That a list is too short goes without saying where its items are wrong.

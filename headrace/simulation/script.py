@@ -1,0 +1,246 @@
+"""A script: what is done to a simulated configuration, and when.
+
+TOML with `[[actions]]` tables, or JSON Lines with an object a line. All problems are reported at once, each
+with its place, before anything is started.
+"""
+
+import heapq
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from engine.clock import iso_seconds
+from engine.duration import duration_text
+from engine.errors import ConfigurationError
+from engine.value import dataclass
+from headrace.config import Configuration, read_toml
+from headrace.settings_problems import Tables, described, unknown_option
+from headrace.simulation.script_check import problems_of
+from headrace.simulation.script_models import (
+    ARGUMENTS,
+    ActionSettings,
+    Bounds,
+    Expect,
+    MessageAttributeSettings,
+    Moment,
+)
+
+JSON_LINES_SUFFIXES = (".jsonl", ".ndjson")
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One action of a script. `place` is where it stands: `actions[3]`, or `line 4`."""
+
+    place: str
+    settings: ActionSettings
+    arguments: BaseModel
+
+    @property
+    def name(self) -> str:
+        """Which action it is, such as `send`."""
+        return self.settings.name
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """An action that is to be done at `moment`, for the `repetition`th time, from 1."""
+
+    moment: datetime
+    action: Action
+    repetition: int
+
+
+class Script:
+    """The actions of a file, in the order in which they are due; those of one moment in the file's order.
+
+    `failures` says what went wrong so far: actions that were refused, and expectations that did not hold. A
+    simulator that crashes and starts again goes on with the same script.
+    """
+
+    def __init__(self, path: Path, actions: Sequence[Action]) -> None:
+        self.path = path
+        self.actions = tuple(actions)
+        self.failures: list[str] = []
+        self.performed = 0
+        self.lasting: list[Due] = []  # what changed settings: a simulator that starts again has to hear of it
+        self.in_hand = 0  # replays that are under way
+        self._due: list[tuple[datetime, int, int]] | None = None  # moment, index of the action, repetition
+        self._started: datetime | None = None
+
+    @property
+    def is_done(self) -> bool:
+        """Whether every action was done, as often as it has to be."""
+        return self._due is not None and not self._due and not self.in_hand
+
+    def begin(self, started: datetime) -> None:
+        """Say when the simulation has begun; a second time it changes nothing."""
+        if self._due is None:
+            self._started = started
+            self._due = [
+                (moment_of(action.settings.at, started), index, 1)
+                for index, action in enumerate(self.actions)
+            ]
+            heapq.heapify(self._due)
+
+    def next_moment(self) -> datetime | None:
+        """Return when something is to be done next; None when nothing is."""
+        return self._due[0][0] if self._due else None
+
+    def take(self) -> Due:
+        """Return what is due next, which is no longer due then; its repetition is."""
+        assert self._due, "there is nothing to take"
+        assert self._started is not None, "the script has begun"
+        moment, index, repetition = heapq.heappop(self._due)
+        action = self.actions[index]
+        if (again := _again(action.settings, moment, repetition, self._started)) is not None:
+            heapq.heappush(self._due, (again, index, repetition + 1))
+        return Due(moment, action, repetition)
+
+    def unreached(self) -> Iterator[str]:
+        """Yield a line for each action that the simulation ended before."""
+        for moment, index, repetition in sorted(self._due or ()):
+            action = self.actions[index]
+            if repetition == 1:
+                at = iso_seconds(moment)
+                yield f"{action.place}.{action.name}: was to be done at {at}: the simulation ended before"
+
+
+def moment_of(at: Moment, started: datetime) -> datetime:
+    """Return a moment of a script in the calendar of a simulation."""
+    return at if isinstance(at, datetime) else started + at
+
+
+def _again(settings: ActionSettings, moment: datetime, repetition: int, started: datetime) -> datetime | None:
+    """Return when an action that was due at `moment` is due again."""
+    if settings.every is None:
+        return None
+    if settings.count is not None:
+        return moment + settings.every if repetition < settings.count else None
+    assert settings.until is not None, "what is repeated has an end"
+    again = moment + settings.every
+    return again if again <= moment_of(settings.until, started) else None
+
+
+def load_script(
+    path: Path,
+    configuration: Configuration,
+    *,
+    began: datetime,
+    length: timedelta | None = None,
+    faults: type[BaseModel] | None = None,
+) -> Script:
+    """Read and check a script for a simulation that begins at `began`, and takes `length` if that is known.
+
+    `faults` is the model of the `[faults]` table. Raises ConfigurationError with every problem found, each
+    with the script's path.
+    """
+    problems: list[str] = []
+    actions: list[Action] = []
+    tables = _tables(faults)
+    for place, above, raw in _read(path, problems):
+        try:
+            settings = ActionSettings.model_validate(raw)
+        except ValidationError as error:
+            problems += described(error.errors(), tables, above)
+            continue
+        action = Action(place, settings, getattr(settings, settings.name))
+        problems += _problems_of_moments(action, began, length)
+        if settings.name == "faults":
+            action = _with_faults(action, faults, tables, (*above, "faults"), problems)
+        else:
+            around = f"{place}.{settings.name}"
+            problems += problems_of(settings.name, around, action.arguments, configuration, path.parent)
+        actions.append(action)
+    if problems:
+        raise ConfigurationError([f"{path}: {problem}" for problem in problems])
+    return Script(path, actions)
+
+
+def _with_faults(
+    action: Action,
+    model: type[BaseModel] | None,
+    tables: Tables,
+    above: tuple[str | int, ...],
+    problems: list[str],
+) -> Action:
+    """Return an action with its faults read by their own model; what is wrong is added to `problems`."""
+    if model is None:
+        problems.append(f"{action.place}.faults: there are no faults to switch here")
+        return action
+    try:
+        return replace(action, arguments=model.model_validate(action.settings.faults))
+    except ValidationError as error:
+        problems += described(error.errors(), tables, above)
+        return action
+
+
+def _read(path: Path, problems: list[str]) -> Iterator[tuple[str, tuple[str | int, ...], Any]]:
+    """Yield the place of each action, its path in the file, and what stands there."""
+    if path.suffix in JSON_LINES_SUFFIXES:
+        yield from _read_lines(path, problems)
+        return
+    raw = read_toml(path)
+    problems += [f"{name}: {unknown_option(name, ['actions'])}" for name in raw if name != "actions"]
+    actions = raw.get("actions", [])
+    if not isinstance(actions, list):
+        problems.append(f"actions: a list is needed: write [[actions]]; got {actions!r}")
+        return
+    if not raw or ("actions" in raw and not actions):
+        problems.append("there is nothing in it: write an action as a table [[actions]]")
+    for index, action in enumerate(actions):
+        yield f"actions[{index}]", ("actions", index), action
+
+
+def _read_lines(
+    path: Path, problems: list[str]
+) -> Iterator[tuple[str, tuple[str | int, ...], Mapping[str, Any]]]:
+    try:
+        lines = path.read_bytes().decode("utf-8-sig").splitlines()
+    except OSError as error:
+        raise ConfigurationError([f"{path} cannot be read: {error.strerror or error}"]) from error
+    except UnicodeDecodeError as error:
+        raise ConfigurationError([f"{path} is not UTF-8 text (byte {error.start})"]) from error
+    if not any(line.strip() for line in lines):
+        problems.append("there is nothing in it: write an action as an object a line")
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            yield f"line {number}", (f"line {number}",), json.loads(line)
+        except json.JSONDecodeError as error:
+            problems.append(f"line {number}, column {error.colno}: this is not JSON: {error.msg}")
+
+
+def _problems_of_moments(action: Action, began: datetime, length: timedelta | None) -> Iterator[str]:
+    settings, place = action.settings, action.place
+    first = moment_of(settings.at, began)
+    if first < began:
+        yield f"{place}.at: {iso_seconds(first)} is before the simulation begins, {iso_seconds(began)}"
+    if length is not None and first > began + length:
+        ends = iso_seconds(began + length)
+        yield (
+            f"{place}.at: {iso_seconds(first)} is after the simulation ends, {ends} ({duration_text(length)})"
+        )
+    if settings.until is not None and moment_of(settings.until, began) < first:
+        yield f"{place}.until: is before the first time, {iso_seconds(first)}"
+
+
+def _tables(faults: type[BaseModel] | None) -> Tables:
+    """Return the model of every table, for advice on misspelt options."""
+    tables: dict[tuple[str, ...], type[BaseModel]] = {}
+    for above in (("*",), ("actions", "*")):
+        tables[above] = ActionSettings
+        tables |= {(*above, name): model for name, model in ARGUMENTS.items()}
+        tables[*above, "send", "attributes", "*"] = MessageAttributeSettings
+        for name, field in Expect.model_fields.items():
+            if "Bounds" in str(field.annotation):
+                tables[*above, "expect", name] = Bounds
+        if faults is not None:
+            tables[*above, "faults"] = faults
+    return tables
