@@ -2,8 +2,10 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
+from engine.clock import Timer, running_clock
 from engine.functions.package import Package
 from engine.watching import FolderWatcher, Hint, Watch
 
@@ -29,7 +31,7 @@ class CodeWatch:
         self._package = package
         self._not_code = not_code
         self._changed = changed
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: Timer | None = None
         folder = package.path.parent if package.zipped else package.path
         self._watch: Watch = watcher.watch(folder, self._look, recursive=not package.zipped)
 
@@ -41,13 +43,12 @@ class CodeWatch:
 
     def _look(self, hints: Sequence[Hint]) -> None:
         if any(concerns(hint, self._package, self._not_code) for hint in hints):
-            loop = asyncio.get_running_loop()
-            now = loop.time()
+            now = asyncio.get_running_loop().time()
             if self._timer is None:
                 self._changed(now)
             else:
                 self._timer.cancel()
-            self._timer = loop.call_later(SETTLE_SECONDS, self._burst_is_over, now)
+            self._timer = running_clock().world.call_after(SETTLE_SECONDS, partial(self._burst_is_over, now))
 
     def _burst_is_over(self, last_change: float) -> None:
         self._timer = None

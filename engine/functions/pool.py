@@ -278,7 +278,7 @@ class Functions:
         environment = Environment(state.definition, self._around, self._start_slot(state))
         state.environments += 1
         if self._watcher is not None and state.to_be_watched:
-            asyncio.get_running_loop().call_later(WATCH_DELAY_SECONDS, self._watch_code, state)
+            self._clock.world.call_after(WATCH_DELAY_SECONDS, partial(self._watch_code, state))
         self._alive[environment] = asyncio.get_running_loop().time()
         self._present[environment] = state
         return environment

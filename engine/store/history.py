@@ -85,7 +85,7 @@ class History:
             self._writer = asyncio.get_running_loop().create_task(self._write_soon(), name="history")
 
     async def _write_soon(self) -> None:
-        await self._clock.sleep_until(self._clock.now() + WRITE_AFTER)
+        await self._clock.world.sleep(WRITE_AFTER.total_seconds())
         self._writer = None
         await self._write()
 

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from engine.clock import Clock
 from engine.watching import FolderWatcher, Hint, Watch
 
 SHORTEST_SECONDS = 0.002
@@ -25,8 +26,9 @@ _JOURNAL_IN_USE = bytes.fromhex("d9d505f920a163d7")
 class DatabaseWatch:
     """Watches a database's files. Close it in the end."""
 
-    def __init__(self, path: Path, watcher: FolderWatcher) -> None:
+    def __init__(self, path: Path, watcher: FolderWatcher, clock: Clock) -> None:
         self._path = path
+        self._world = clock.world
         self._watcher = watcher
         self._watch: Watch | None = None
         self._files: frozenset[str] = frozenset()
@@ -44,7 +46,7 @@ class DatabaseWatch:
 
     async def next_look(self) -> None:
         """Return when it is worth looking again."""
-        await asyncio.sleep(SHORTEST_SECONDS)
+        await self._world.sleep(SHORTEST_SECONDS)
         while True:
             self.begin()
             waited = self._distance
@@ -62,10 +64,7 @@ class DatabaseWatch:
         return LONGEST_SECONDS if self._hints_come else LONGEST_WITHOUT_HINTS_SECONDS
 
     async def _hint_within(self, seconds: float) -> bool:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._hinted.wait()
-        was_hinted = self._hinted.is_set()
+        was_hinted = await self._world.wait(self._hinted, seconds)
         self._hinted.clear()
         self._hints_come = self._hints_come or was_hinted
         return was_hinted

@@ -75,7 +75,7 @@ class Table:
 
     async def run(self) -> None:
         """Keep the table captured and wake listeners, until cancelled."""
-        watch = DatabaseWatch(self._path, self._watcher)
+        watch = DatabaseWatch(self._path, self._watcher, self._clock)
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._trim_now_and_then(), name=f"{self.name}: trim")
@@ -83,7 +83,7 @@ class Table:
                 for _ in range(FIRST_TRIES):
                     if not await self._look():
                         break
-                    await self._clock.sleep_until(self._clock.now() + RETRY_AFTER)
+                    await self._clock.world.sleep(RETRY_AFTER.total_seconds())
                 self._reader.is_label_settled = True
                 self.ready.set()
                 while True:
@@ -92,6 +92,14 @@ class Table:
         finally:
             watch.close()
             await self._database.shut()
+
+    async def look(self) -> None:
+        """Return once whatever was committed before this call is known, and listeners have been called.
+
+        While the database is locked, this waits.
+        """
+        while await self._look():
+            await self._clock.world.sleep(RETRY_AFTER.total_seconds())
 
     async def shards(self) -> Sequence[Shard]:
         """Return the one shard."""
@@ -111,7 +119,7 @@ class Table:
             except (FileNotFoundError, CaptureImpossible):
                 return self._present_position()
             except sqlite3.Error:
-                await self._clock.sleep_until(self._clock.now() + RETRY_AFTER)
+                await self._clock.world.sleep(RETRY_AFTER.total_seconds())
 
     async def read(self, shard_id: str, after: int, limit: int) -> ShardPage:
         """Return records; none while the database cannot be read: listeners are called when it can."""

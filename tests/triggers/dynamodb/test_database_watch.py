@@ -19,7 +19,7 @@ JOURNAL_IN_USE = bytes.fromhex("d9d505f920a163d7")
 @pytest.fixture
 async def watch(tmp_path: Path, clock: Clock, feed: Feed) -> AsyncIterator[DatabaseWatch]:
     async with FolderWatcher(clock, feed) as watcher:
-        watch = DatabaseWatch(tmp_path / "shop.db", watcher)
+        watch = DatabaseWatch(tmp_path / "shop.db", watcher, clock)
         yield watch
         watch.close()
 
@@ -65,7 +65,7 @@ async def test_a_transaction_in_a_journal_is_left_alone_for_a_while(
 async def test_a_folder_may_come_later(clock: Clock, feed: Feed, tmp_path: Path) -> None:
     path = tmp_path / "later" / "shop.db"
     async with FolderWatcher(clock, feed) as watcher:
-        watch = DatabaseWatch(path, watcher)
+        watch = DatabaseWatch(path, watcher, clock)
         await looks(watch, clock, 5)
         path.parent.mkdir()
         await watch.next_look()
