@@ -125,7 +125,12 @@ class Watch:
 
 
 class FolderWatcher:
-    """Watches folders for everybody in this process. Enter it with `async with`."""
+    """Watches folders for everybody in this process. Enter it with `async with`.
+
+    A watcher that `misses_nothing` needs no second looks to be sure.
+    """
+
+    misses_nothing = False
 
     def __init__(self, clock: Clock, feed: Feed) -> None:
         self._clock = clock

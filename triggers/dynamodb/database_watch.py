@@ -19,6 +19,7 @@ SHORT_SECONDS = 0.02
 SHORT_FOR_SECONDS = 1.0  # after a hint
 LONGEST_SECONDS = 30.0
 LONGEST_WITHOUT_HINTS_SECONDS = 1.0
+NEEDLESS_SECONDS = 86_400.0  # where the watcher misses nothing
 PATIENCE_SECONDS = 0.25  # a transaction that takes longer may be one that a crash has left
 _JOURNAL_IN_USE = bytes.fromhex("d9d505f920a163d7")
 
@@ -59,6 +60,8 @@ class DatabaseWatch:
                 return
 
     def _longest(self) -> float:
+        if self._watcher.misses_nothing:
+            return NEEDLESS_SECONDS
         if self._since_hint < SHORT_FOR_SECONDS:
             return SHORT_SECONDS
         return LONGEST_SECONDS if self._hints_come else LONGEST_WITHOUT_HINTS_SECONDS

@@ -149,7 +149,7 @@ class Table:
 
     def _present_position(self) -> int:
         """Return a position before that of anything that will be logged."""
-        return to_millis(self._clock.real_now()) * POSITIONS_PER_MILLISECOND
+        return to_millis(self._clock.world.now()) * POSITIONS_PER_MILLISECOND
 
     async def _look(self) -> bool:
         """See what is new, and tell listeners or the user; return whether a lock was in the way."""

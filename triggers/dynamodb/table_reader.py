@@ -121,7 +121,7 @@ class TableReader:
         """Let new positions be those of the present, in case the file is an older copy of itself."""
         if self._capture is not None:
             with transaction(connection):
-                move_on(connection, self._names, to_millis(self._clock.real_now()))
+                move_on(connection, self._names, to_millis(self._clock.world.now()))
 
     def _bring_into_line(self, connection: sqlite3.Connection) -> None:
         plan = Plan(
@@ -129,7 +129,7 @@ class TableReader:
             self._settings.table or self._name,
             self._settings.key,
             self.label,
-            to_millis(self._clock.real_now()),
+            to_millis(self._clock.world.now()),
             self.was_missing,
         )
         capture = self._capture = bring_into_line(connection, plan)

@@ -31,6 +31,7 @@ AWAY_HEARTBEAT = timedelta(seconds=1)
 FIRST_LOOK = timedelta(milliseconds=20)  # a writer that is quick is done by then, and says so itself
 SECOND_LOOK = timedelta(seconds=1)  # after the kernel lost events, while its watches are set up again
 SHORTEST_SCAN_INTERVAL = timedelta(seconds=30)
+NEEDLESS_INTERVAL = timedelta(days=1)  # between looks where the watch misses nothing
 SCAN_COST_FACTOR = 100  # at most one per cent of the time is spent scanning
 
 
@@ -153,7 +154,7 @@ class BucketFolder:
         for key in unread:
             if key not in self._candidates:
                 self._candidates.note(key, finished=True)
-        self._next_scan = self._world.now() + SHORTEST_SCAN_INTERVAL
+        self._next_scan = self._world.now() + self._at_least(SHORTEST_SCAN_INTERVAL)
         self.ready.set()
 
     async def _first_sight(self) -> Collection[str]:
@@ -254,7 +255,7 @@ class BucketFolder:
             took = timedelta(seconds=self._clock.stopwatch() - started)
             interval = max(SHORTEST_SCAN_INTERVAL, took * SCAN_COST_FACTOR)
             if self._next_scan <= self._world.now():
-                self._next_scan = self._world.now() + interval
+                self._next_scan = self._world.now() + self._at_least(interval)
         for prefix, finished in scans.items():
             if prefix and ("" not in scans or finished):
                 await self._scan(prefix, finished=finished)
@@ -278,7 +279,7 @@ class BucketFolder:
             for key, state in scanned.states.items()
             if indexed.get(key) != state and rules.object_of_marker(key) is None
         }
-        differing.update(key for key in indexed if key not in scanned.states)
+        differing.update(key for key in indexed if key not in scanned.states and key not in scanned.folders)
         for key in differing:
             if key in self._candidates and not finished:
                 continue  # it is being looked after already, perhaps silently
@@ -288,7 +289,7 @@ class BucketFolder:
     def _beat(self, now: datetime) -> None:
         """See whether the folder is still the one that is watched."""
         self._settler.forget_races()
-        self._next_beat = now + HEARTBEAT
+        self._next_beat = now + self._at_least(HEARTBEAT)
         try:
             found = files.identity(self._folder)
         except OSError:
@@ -309,6 +310,9 @@ class BucketFolder:
             return
         self._say(f"the folder {self._folder} is another one, or is back: comparing it with what was known")
         self._scans[""] = False
+
+    def _at_least(self, interval: timedelta) -> timedelta:
+        return max(interval, NEEDLESS_INTERVAL) if self._watcher.misses_nothing else interval
 
     def _is_another_file_system(self, found: tuple[int, int]) -> bool:
         """Say whether what lies there now looks like the mount point of what has been unmounted."""
