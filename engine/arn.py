@@ -36,13 +36,29 @@ class Account:
         """Return the ARN of an IAM role, which names no region."""
         return f"arn:{self.partition}:iam::{self.account_id}:role/{name}"
 
-    def rule(self, name: str) -> str:
-        """Return the ARN of an EventBridge rule on the default bus."""
-        return self._arn("events", f"rule/{name}")
+    def event_bus(self, name: str) -> str:
+        """Return the ARN of an EventBridge bus."""
+        return self._arn("events", f"event-bus/{name}")
+
+    def rule(self, name: str, bus: str = "default") -> str:
+        """Return the ARN of an EventBridge rule, which names its bus unless that is the default one."""
+        return self._arn("events", f"rule/{name}" if bus == "default" else f"rule/{bus}/{name}")
+
+    def archive(self, name: str) -> str:
+        """Return the ARN of an EventBridge archive."""
+        return self._arn("events", f"archive/{name}")
+
+    def replay(self, name: str) -> str:
+        """Return the ARN of an EventBridge replay."""
+        return self._arn("events", f"replay/{name}")
 
     def schedule(self, name: str, group: str = "default") -> str:
         """Return the ARN of an EventBridge Scheduler schedule."""
         return self._arn("scheduler", f"schedule/{group}/{name}")
+
+    def schedule_group(self, name: str) -> str:
+        """Return the ARN of an EventBridge Scheduler schedule group."""
+        return self._arn("scheduler", f"schedule-group/{name}")
 
     def bucket(self, name: str) -> str:
         """Return the ARN of a bucket, which names neither region nor account."""
