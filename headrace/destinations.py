@@ -44,6 +44,14 @@ class Destinations:
             return self._queue(name)
         return FunctionDestination(name, self._account.function(name), self._acceptor)
 
+    def of_notifications(self, arn: str) -> Destination | None:
+        """Return what a bucket's notification names beside a function; None when it is not there."""
+        try:
+            _, name = resolve(arn, ("queues",))
+        except ValueError:
+            return None
+        return self._queue(name) if name in self._channels.queues else None
+
     def of_records(self, arn: str) -> FailureDestination | None:
         """Return where the records go that a stream's mapping gave up; None when it is not there."""
         try:

@@ -111,7 +111,9 @@ class Simulator:
             clock=clock,
             feed=self.feed,
             chance=self._chance,
+            destination_of=lambda arn: self._destinations.of_notifications(arn),
         )
+        await self.sources.buckets.open()
         self._destinations = Destinations(
             configuration, self.channels, self.sources.buckets, self.events, clock, self._chance
         )

@@ -1,6 +1,6 @@
 """The sources of a configuration that run by themselves: watched folders, tables and schedules."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from random import Random
@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 from engine.clock import Clock
 from engine.feed import Feed
 from engine.functions.pool import Functions
+from engine.invocation.destination import Destination
 from engine.invocation.event import EventAcceptor
 from engine.store.database import Store
 from engine.watching import FolderWatcher
 from headrace.config import Configuration
 from headrace.references import resolve
+from triggers.s3.buckets import Buckets
 
 if TYPE_CHECKING:
     from triggers.dynamodb.table import Table
@@ -35,6 +37,7 @@ class Sources:
         clock: Clock,
         feed: Feed,
         chance: Random,
+        destination_of: Callable[[str], Destination | None],
     ) -> None:
         self._configuration = configuration
         self._store = store
@@ -43,46 +46,61 @@ class Sources:
         self._watcher = watcher
         self._clock = clock
         self._feed = feed
+        self._destination_of = destination_of
         file = configuration.file
-        self.buckets: Mapping[str, Bucket] = self._make_buckets() if file.buckets else {}
+        self.buckets = Buckets(
+            tuple(file.buckets),
+            self._open_bucket,
+            state=configuration.state,
+            region=configuration.account.region,
+            store=store,
+            clock=clock,
+        )
         self.tables: Mapping[str, Table] = self._make_tables() if file.tables else {}
         self.schedules: ScheduleRunner | None = self._make_schedules(chance) if file.schedules else None
 
     @property
-    def watched(self) -> "list[Bucket | Table]":
+    def watched(self) -> "list[Buckets | Table]":
         """The sources whose changes are noticed from their start on."""
-        return [*self.buckets.values(), *self.tables.values()]
+        return [self.buckets, *self.tables.values()]
 
     async def looked_at(self) -> None:
         """Return once each of these has taken in what was there at its start."""
         for source in self.watched:
             await source.ready.wait()
 
-    def _make_buckets(self) -> "dict[str, Bucket]":
+    def _open_bucket(self, name: str, folder: Path | None) -> "Bucket":
+        """Return a bucket in a folder; without one, as it is configured."""
         from triggers.s3.bucket import Bucket
+        from triggers.s3.settings import BucketSettings
 
         functions = self._configuration.file.functions
-        buckets = {}
-        for name, settings in self._configuration.file.buckets.items():
+        if folder is not None:
+            settings = BucketSettings(folder=folder)
+        else:
+            configured = self._configuration.file.buckets[name]
             notifications = tuple(
                 each.model_copy(update={"function": resolve(each.function, ("functions",))[1]})
-                for each in settings.notifications
+                for each in configured.notifications
             )
-            folder = self._configuration.folder / settings.folder.expanduser()
-            buckets[name] = Bucket(
-                name,
-                settings.model_copy(update={"folder": folder, "notifications": notifications}),
-                account=self._configuration.account,
-                store=self._store,
-                acceptor=self._acceptor,
-                watcher=self._watcher,
-                clock=self._clock,
-                feed=self._feed,
-                loops_allowed=lambda function: functions[function].recursive_loop == "Allow",
-                not_objects=[self._configuration.state],
-                writers_of=self._functions.writers_of,
-            )
-        return buckets
+            folder = self._configuration.folder / configured.folder.expanduser()
+            settings = configured.model_copy(update={"folder": folder, "notifications": notifications})
+        return Bucket(
+            name,
+            settings,
+            account=self._configuration.account,
+            store=self._store,
+            acceptor=self._acceptor,
+            watcher=self._watcher,
+            clock=self._clock,
+            feed=self._feed,
+            loops_allowed=lambda function: (
+                function in functions and functions[function].recursive_loop == "Allow"
+            ),
+            not_objects=[self._configuration.state],
+            writers_of=self._functions.writers_of,
+            destination_of=self._destination_of,
+        )
 
     def _make_tables(self) -> "dict[str, Table]":
         from triggers.dynamodb.table import Table
@@ -115,7 +133,7 @@ class Sources:
 
 
 def bucket_folders(configuration: Configuration) -> list[Path]:
-    """Return the folders of all buckets."""
+    """Return the folders of all configured buckets."""
     return [
         configuration.folder / bucket.folder.expanduser() for bucket in configuration.file.buckets.values()
     ]

@@ -198,7 +198,7 @@ class S3Wire:
     async def _delete_object(
         self, bucket: Bucket, address: Address, request: web.BaseRequest, headers: dict[str, str]
     ) -> web.Response:
-        await bucket.delete(address.key, self._lineage(request))
+        await bucket.delete(address.key, lineage=self._lineage(request))
         return web.Response(status=204, headers=headers)
 
     def _lineage(self, request: web.BaseRequest) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from aiohttp import web
 from engine.clock import from_millis
 from engine.value import dataclass
 from headrace.aws.rest_xml import S3Error
-from triggers.s3.bucket import OpenObject
+from triggers.s3.opened import OpenObject
 
 DEFAULT_CONTENT_TYPE = "binary/octet-stream"
 BLOCK_BYTES = 256 * 1024
@@ -43,23 +43,23 @@ async def download(
     """Send an object, or its headers for HEAD. Raises S3Error, with status 304 for one not modified."""
     entry = opened.entry
     modified = from_millis(entry.modified).replace(microsecond=0)
-    etag = f'"{opened.etag}"'
+    etag = f'"{opened.entry.etag}"'
     described = {
         **headers,
         "ETag": etag,
         "Last-Modified": format_datetime(modified, usegmt=True),
         "Accept-Ranges": "bytes",
-        "content-type": entry.content_type or DEFAULT_CONTENT_TYPE,
+        "content-type": entry.attributes.content_type or DEFAULT_CONTENT_TYPE,
         **entry.headers(),
     }
     for name in _OVERRIDES:
         if f"response-{name}" in query:
             described[name] = query[f"response-{name}"]
     check_conditions(request.headers, etag, modified)
-    wanted = parse_range(request.headers.get("Range"), opened.size)
+    wanted = parse_range(request.headers.get("Range"), opened.entry.size)
     if wanted is not None:
-        described["Content-Range"] = f"bytes {wanted.start}-{wanted.stop - 1}/{opened.size}"
-    part = wanted or ByteRange(0, opened.size)
+        described["Content-Range"] = f"bytes {wanted.start}-{wanted.stop - 1}/{opened.entry.size}"
+    part = wanted or ByteRange(0, opened.entry.size)
     response = web.StreamResponse(status=200 if wanted is None else 206, headers=described)
     response.content_length = part.stop - part.start
     await response.prepare(request)

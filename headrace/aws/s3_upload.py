@@ -8,14 +8,16 @@ import errno
 from collections.abc import AsyncIterator
 from functools import partial
 
+import orjson
 from aiohttp import web
 
 from headrace.aws.aws_chunked import BadChunk, ChunkDecoder
 from headrace.aws.checksums import UploadChecksum, content_md5
 from headrace.aws.rest_xml import S3Error
-from headrace.aws.s3_download import precondition_failed
-from triggers.s3.bucket import Bucket, KeyRefused, Upload
-from triggers.s3.objects import ObjectEntry
+from headrace.aws.s3_download import DEFAULT_CONTENT_TYPE, precondition_failed
+from triggers.s3.bucket import Bucket
+from triggers.s3.objects import ObjectAttributes, ObjectEntry
+from triggers.s3.upload import KeyRefused, Upload
 
 BLOCK_BYTES = 1024 * 1024
 MOST_METADATA_BYTES = 2048
@@ -56,8 +58,10 @@ async def receive(
             entry = await bucket.put(
                 key,
                 upload,
-                content_type=request.headers.get("Content-Type"),
-                headers=headers,
+                attributes=ObjectAttributes(
+                    request.headers.get("Content-Type") or DEFAULT_CONTENT_TYPE,
+                    orjson.dumps(headers).decode() if headers else None,
+                ),
                 lineage=lineage,
                 check=partial(_check_conditions, key, request) if _has_conditions(request) else None,
             )

@@ -5,9 +5,11 @@ import asyncio
 from engine.arn import Account
 from engine.errors import HeadraceError
 from engine.invocation.destination import DestinationRefused
-from triggers.s3.bucket import Bucket, KeyRefused
+from triggers.s3.bucket import Bucket
+from triggers.s3.objects import ObjectAttributes
+from triggers.s3.upload import KeyRefused
 
-CONTENT_TYPE = "application/json"
+ATTRIBUTES = ObjectAttributes(content_type="application/json")
 
 
 class BucketDestination:
@@ -28,7 +30,7 @@ class BucketDestination:
             upload = self._bucket.begin_upload(key)
             try:
                 await asyncio.to_thread(upload.write, body)
-                await self._bucket.put(key, upload, content_type=CONTENT_TYPE, lineage=lineage)
+                await self._bucket.put(key, upload, attributes=ATTRIBUTES, lineage=lineage)
             finally:
                 upload.discard()
         except KeyRefused as error:

@@ -23,13 +23,17 @@ LOCAL_ADDRESS = "127.0.0.1"
 
 @dataclass(frozen=True, slots=True)
 class ObjectChange:
-    """One thing that happened to one key. `name` is AWS's, without `s3:`; `etag` is empty for a removal."""
+    """One thing that happened to one key. `name` is AWS's, without `s3:`.
+
+    `etag` is empty for a removal. Only what was created has a `size`; what happens to the tags alone has no
+    `sequencer`.
+    """
 
     name: str
     key: str
-    size: int
+    size: int | None
     etag: str
-    sequencer: int
+    sequencer: int | None
 
 
 def sequencer_text(sequencer: int) -> str:
@@ -49,12 +53,14 @@ def build_event(
 ) -> bytes:
     """Return the JSON event with its one record. `request_id` is 16 upper-case hexadecimal digits."""
     described: dict[str, Any] = {"key": encode_key(change.key)}
-    if change.etag:
+    if change.size is not None:
         described["size"] = change.size
+    if change.etag:
         described["eTag"] = change.etag
-    described["sequencer"] = sequencer_text(change.sequencer)
+    if change.sequencer is not None:
+        described["sequencer"] = sequencer_text(change.sequencer)
     record = {
-        "eventVersion": "2.6" if version == "2.6" else "2.1",
+        "eventVersion": "2.6" if version == "2.6" else _legacy_version(change.name),
         "eventSource": "aws:s3",
         "awsRegion": account.region,
         "eventTime": iso_millis(moment),
@@ -74,6 +80,24 @@ def build_event(
         },
     }
     return orjson.dumps({"Records": [record]})
+
+
+def configuration_test_event(bucket: str, request_id: str, moment: datetime) -> bytes:
+    """Return what a queue or topic is sent when a notification configuration that names it is put."""
+    return orjson.dumps(
+        {
+            "Service": "Amazon S3",
+            "Event": "s3:TestEvent",
+            "Time": iso_millis(moment),
+            "Bucket": bucket,
+            "RequestId": request_id,
+            "HostId": host_id(request_id),
+        }
+    )
+
+
+def _legacy_version(name: str) -> str:
+    return "2.3" if name.startswith("ObjectTagging:") else "2.1"
 
 
 def host_id(request_id: str) -> str:

@@ -1,7 +1,7 @@
 """Looking at a bucket's folder: what is there, in which state, with which content.
 
 Everything here blocks and runs on a thread. A symbolic link to a file inside the folder is that file; links
-out of it, links to folders, devices and pipes do not exist.
+out of it, links to folders, devices and pipes do not exist. A folder exists under a key that ends with `/`.
 """
 
 import errno
@@ -25,6 +25,7 @@ _BLOCK_BYTES = 1 << 20
 _NO_BLOCKING = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 NAME_ERRNOS = (errno.ENAMETOOLONG, errno.EINVAL, errno.EILSEQ)
 _INODE_MASK = (1 << 63) - 1  # SQLite's integers are signed
+OF_A_FOLDER = FileState(0, 0, 0)  # the state of every folder: what lies in it is not its content
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +50,14 @@ class Unreadable:
 
 @dataclass(frozen=True, slots=True)
 class Scanned:
-    """What lies in a folder: states by key, and what cannot be an object, with the reason."""
+    """What lies in a folder: states by key, and what cannot be an object, with the reason.
+
+    `folders` are the keys by which folders would be objects.
+    """
 
     states: dict[str, FileState]
     refused: dict[str, str]
+    folders: set[str]
 
 
 def identity(folder: Path) -> tuple[int, int]:
@@ -80,7 +85,7 @@ def scan(folder: Path, prefix: str, rules: KeyRules) -> Scanned:
 
     Ignored names are left out; what cannot be read now is, too.
     """
-    scanned = Scanned({}, {})
+    scanned = Scanned({}, {}, set())
     inside: dict[str, bool] = {}
     root = os.path.realpath(folder)
     start = path_of(folder, prefix.rstrip("/")) if prefix else str(folder)
@@ -88,7 +93,9 @@ def scan(folder: Path, prefix: str, rules: KeyRules) -> Scanned:
     while remaining:
         path, below = remaining.pop()
         with suppress(OSError):
-            for entry in list(os.scandir(path)):
+            entries = list(os.scandir(path))
+            scanned.folders.add(below)
+            for entry in entries:
                 key = below + entry.name
                 if rules.ignores(key):
                     continue
@@ -170,10 +177,13 @@ def has_writer(descriptor: int) -> bool:
 
 def _look_at(path: str, root: str, inside: dict[str, bool]) -> FileState | None:
     """Return a file's state, None when there is no such object. Raises OSError when that cannot be known."""
+    is_folder = path.endswith(os.sep)
     try:
-        status = os.lstat(path)
+        status = os.lstat(path.removesuffix(os.sep))
     except (FileNotFoundError, NotADirectoryError, ValueError):
         return None
+    if is_folder:
+        return OF_A_FOLDER if stat.S_ISDIR(status.st_mode) and _is_inside(path, root, inside) else None
     if stat.S_ISLNK(status.st_mode):
         target = Path(os.path.realpath(path))
         if not str(target).startswith(root + os.sep) or not target.is_file():

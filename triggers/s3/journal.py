@@ -2,20 +2,24 @@
 
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import field
 from datetime import datetime
 from pathlib import Path
 
 from engine.arn import Account
 from engine.clock import Clock, to_millis
-from engine.feed import EventEmitted, Feed, RecursionStopped
+from engine.feed import EventEmitted, Feed, Notice, RecursionStopped
+from engine.invocation.destination import Destination, DestinationMessage, DestinationRefused
 from engine.invocation.event import AsyncEvent, EventAcceptor, new_request_id
 from engine.store.database import Store
 from engine.value import dataclass
 from triggers.s3 import objects
 from triggers.s3.event import EventVersion, ObjectChange, build_event
 from triggers.s3.notification import Notification, stopped_by_recursion
-from triggers.s3.objects import ObjectEntry, OpenedBucket
+from triggers.s3.objects import PLAIN, ObjectAttributes, ObjectEntry, OpenedBucket
 from triggers.s3.settle import FileState
+
+Further = Callable[[sqlite3.Connection], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +33,7 @@ class Stored:
     etag: str
     state: FileState
     event: str | None = "ObjectCreated:Put"
-    content_type: str | None = None
-    metadata: str | None = None
+    attributes: ObjectAttributes = PLAIN
     lineage: tuple[str, ...] = ()
 
 
@@ -43,10 +46,38 @@ class Gone:
     lineage: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Retagged:
+    """An object has these tags now, as JSON; None for none."""
+
+    key: str
+    etag: str
+    tagging: str | None
+    event: str
+    lineage: tuple[str, ...] = ()
+
+
+Change = Stored | Gone | Retagged
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    """What one call of `record` writes and tells."""
+
+    entries: list[ObjectEntry] = field(default_factory=list)
+    removed: list[str] = field(default_factory=list)
+    retagged: dict[str, str | None] = field(default_factory=dict)
+    events: list[AsyncEvent] = field(default_factory=list)
+    messages: list[tuple[Destination, DestinationMessage]] = field(default_factory=list)
+    facts: list[EventEmitted | RecursionStopped | Notice] = field(default_factory=list)
+
+
 class Journal:
     """The one way in which a bucket's objects change.
 
-    `loops_allowed` says of a function whether its `recursive_loop` is "Allow".
+    `notifications` say who hears of it. `loops_allowed` says of a function whether its `recursive_loop` is
+    "Allow"; `destination_of` finds what a notification names by another ARN than a function's, None when it
+    is not there.
     """
 
     def __init__(
@@ -61,9 +92,10 @@ class Journal:
         feed: Feed,
         clock: Clock,
         loops_allowed: Callable[[str], bool],
+        destination_of: Callable[[str], Destination | None] = lambda _: None,
     ) -> None:
         self.bucket = bucket
-        self._notifications = notifications
+        self.notifications = tuple(notifications)
         self._account = account
         self._version = version
         self._store = store
@@ -71,6 +103,7 @@ class Journal:
         self._feed = feed
         self._clock = clock
         self._loops_allowed = loops_allowed
+        self._destination_of = destination_of
         self._last_sequencer = 0
 
     async def open(self, folder: Path) -> OpenedBucket:
@@ -97,47 +130,54 @@ class Journal:
                 )
                 for key, state in existing.items()
             )
-            objects.mark_seen(connection, self.bucket, str(folder), entries, sequencer)
+            objects.mark_seen(connection, self.bucket, str(folder), entries, sequencer, modified)
 
         await self._store.write(operation)
 
-    async def record(self, changes: Sequence[Stored | Gone]) -> list[ObjectEntry]:
+    async def record(self, changes: Sequence[Change], also: Further | None = None) -> list[ObjectEntry]:
         """Return the new entries once the changes and their events are in the store, in this order.
 
-        Raises StoreError: then nothing has happened.
+        `also` is done in the same transaction. Raises StoreError: then nothing has happened.
         """
         now = self._clock.now()
-        entries: list[ObjectEntry] = []
-        removed: list[str] = []
-        events: list[AsyncEvent] = []
-        facts: list[EventEmitted | RecursionStopped] = []
+        outcome = _Outcome()
         for change in changes:
-            happened = self._enter(change, now, entries, removed)
+            happened = self._enter(change, now, outcome)
             if happened is not None:
-                self._notify(happened, now, change.lineage, events, facts)
+                self._notify(happened, now, change.lineage, outcome)
         last_sequencer = self._last_sequencer
 
-        def operation(connection: sqlite3.Connection) -> None:
-            objects.apply(connection, self.bucket, entries, removed, last_sequencer)
-            if events:
-                self._acceptor.insert(connection, events)
+        def operation(connection: sqlite3.Connection) -> list[str]:
+            objects.apply(
+                connection, self.bucket, outcome.entries, outcome.removed, last_sequencer, outcome.retagged
+            )
+            if outcome.events:
+                self._acceptor.insert(connection, outcome.events)
+            if also is not None:
+                also(connection)
+            return _send(connection, outcome.messages)
 
-        await self._store.write(operation)
-        if events:
+        refusals = await self._store.write(operation)
+        if outcome.events:
             self._acceptor.wake()
-        for fact in facts:
+        for destination, _ in outcome.messages:
+            destination.wake()
+        for fact in outcome.facts:
             self._feed.publish(fact)
-        return entries
+        for refusal in refusals:
+            self._feed.publish(Notice(now, "warning", self._place, refusal))
+        return outcome.entries
 
-    def _enter(
-        self, change: Stored | Gone, now: datetime, entries: list[ObjectEntry], removed: list[str]
-    ) -> ObjectChange | None:
+    def _enter(self, change: Change, now: datetime, outcome: _Outcome) -> ObjectChange | None:
+        if isinstance(change, Retagged):
+            outcome.retagged[change.key] = change.tagging
+            return ObjectChange(change.event, change.key, None, change.etag, None)
         sequencer = self._next_sequencer(now)
         if isinstance(change, Gone):
-            removed.append(change.key)
-            return ObjectChange(change.event, change.key, 0, "", sequencer) if change.event else None
+            outcome.removed.append(change.key)
+            return ObjectChange(change.event, change.key, None, "", sequencer) if change.event else None
         state = change.state
-        entries.append(
+        outcome.entries.append(
             ObjectEntry(
                 key=change.key,
                 etag=change.etag,
@@ -146,8 +186,7 @@ class Journal:
                 inode=state.inode,
                 sequencer=sequencer,
                 modified=to_millis(now),
-                content_type=change.content_type,
-                metadata=change.metadata,
+                attributes=change.attributes,
             )
         )
         if change.event is None:
@@ -160,15 +199,9 @@ class Journal:
         return self._last_sequencer
 
     def _notify(
-        self,
-        change: ObjectChange,
-        now: datetime,
-        lineage: tuple[str, ...],
-        events: list[AsyncEvent],
-        facts: list[EventEmitted | RecursionStopped],
+        self, change: ObjectChange, now: datetime, lineage: tuple[str, ...], outcome: _Outcome
     ) -> None:
-        source = f"buckets.{self.bucket}"
-        for notification in self._notifications:
+        for notification in self.notifications:
             if not notification.wants(change):
                 continue
             function = notification.function
@@ -176,7 +209,7 @@ class Journal:
                 notification, lineage, loops_allowed=bool(lineage) and self._loops_allowed(function)
             )
             if remedy is not None:
-                facts.append(RecursionStopped(now, function, source, change.key, remedy))
+                outcome.facts.append(RecursionStopped(now, function, self._place, change.key, remedy))
                 continue
             request_id = new_request_id()
             payload = build_event(
@@ -188,5 +221,33 @@ class Journal:
                 account=self._account,
                 version=self._version,
             )
-            events.append(AsyncEvent(function, payload, source, request_id, None, lineage))
-            facts.append(EventEmitted(now, source, function, request_id, change.name, change.key))
+            if function:
+                event = AsyncEvent(
+                    function, payload, self._place, request_id, notification.qualifier, lineage
+                )
+                outcome.events.append(event)
+                fact = EventEmitted(now, self._place, function, request_id, change.name, change.key)
+                outcome.facts.append(fact)
+            elif (destination := self._destination_of(notification.destination)) is not None:
+                message = DestinationMessage("", payload, lineage, request_id=request_id)
+                outcome.messages.append((destination, message))
+            else:
+                text = f"{change.name} of {change.key}: {notification.destination} does not exist"
+                outcome.facts.append(Notice(now, "warning", self._place, text))
+
+    @property
+    def _place(self) -> str:
+        return f"buckets.{self.bucket}"
+
+
+def _send(
+    connection: sqlite3.Connection, messages: Sequence[tuple[Destination, DestinationMessage]]
+) -> list[str]:
+    """Hand messages to their destinations; return why some were not taken."""
+    refusals = []
+    for destination, message in messages:
+        try:
+            destination.send(connection, message)
+        except DestinationRefused as error:
+            refusals.append(f"{destination.arn} does not take an event: {error}")
+    return refusals

@@ -26,6 +26,12 @@ class KeyLocks:
             waited_for.set()
         self.on_release()
 
+    async def released(self) -> None:
+        """Wait until all keys that are held now have been free once."""
+        for key in list(self._held):
+            async with self.hold(key):
+                pass
+
     @asynccontextmanager
     async def hold(self, key: str) -> AsyncIterator[None]:
         """Wait until the key is free, and hold it meanwhile."""

@@ -1,7 +1,8 @@
 """Which files of a folder are objects, and under which key.
 
-A key is the file's path relative to the bucket's folder, with `/`. What a folder cannot hold (`..`, an empty
-segment, NUL) is no key here. Source: S3 user guide, "Naming objects": at most 1,024 bytes of UTF-8.
+A key is the file's path relative to the bucket's folder, with `/`. A key that ends with `/` is a folder which
+was put as an object, as consoles make them. What a folder cannot hold (`..`, an empty segment, NUL) is no key
+here. Source: S3 user guide, "Naming objects": at most 1,024 bytes of UTF-8.
 """
 
 import fnmatch
@@ -11,6 +12,7 @@ from collections.abc import Container, Sequence
 from pathlib import Path
 
 LONGEST_KEY_BYTES = 1024
+LONGEST_NAME_BYTES = 255  # of one part of a key: what file systems hold
 SED_TEMPORARY = "sed" + 6 * "[A-Za-z0-9]"  # what `sed -i` writes before it renames
 DEFAULT_IGNORE = (".*", "*.tmp", "*.part", "*.crdownload", "~$*", "*.swp", "4913", "*~", SED_TEMPORARY)
 UPLOAD_PREFIX = ".headrace-upload-"  # an object on its way in through the endpoint; never an object itself
@@ -74,8 +76,11 @@ def problem_of_key(key: str) -> str | None:
         return "its name is not valid UTF-8"
     if len(encoded) > LONGEST_KEY_BYTES:
         return f"its name is longer than {LONGEST_KEY_BYTES:,} bytes"
-    if "\0" in key or any(part in ("", ".", "..") for part in key.split("/")):
+    parts = key.removesuffix("/").split("/")
+    if "\0" in key or any(part in ("", ".", "..") for part in parts):
         return "a folder cannot hold this name"
+    if len(encoded) > LONGEST_NAME_BYTES and any(len(part.encode()) > LONGEST_NAME_BYTES for part in parts):
+        return f"a folder cannot hold a name of more than {LONGEST_NAME_BYTES} bytes"
     if os.sep != "/" and (os.sep in key or ":" in key):
         return "a folder cannot hold this name"
     return None

@@ -20,11 +20,13 @@ LOCAL_EVENTS = (
     "s3:ObjectCreated:CompleteMultipartUpload",
     "s3:ObjectRemoved:*",
     "s3:ObjectRemoved:Delete",
+    "s3:ObjectTagging:*",
+    "s3:ObjectTagging:Put",
+    "s3:ObjectTagging:Delete",
 )
 AWS_ONLY_FAMILIES = (
     "s3:ObjectRemoved:DeleteMarkerCreated",
     "s3:ObjectRestore:",
-    "s3:ObjectTagging:",
     "s3:ObjectAcl:",
     "s3:ObjectAnnotation:",
     "s3:ObjectRetention:",
@@ -42,10 +44,11 @@ OVERLAP_MESSAGE = (
 
 @dataclass(frozen=True, slots=True)
 class Notification:
-    """One function that wants to hear of some changes of a bucket.
+    """One function, or another `destination` by its ARN, that wants to hear of some changes of a bucket.
 
-    `prefix` and `suffix` are held against the decoded key. `recursive` also delivers what the function's own
-    doing caused.
+    `function` is empty where `destination` is not; `qualifier` is the function's version or alias. `prefix`
+    and `suffix` are held against the decoded key. `recursive` also delivers what the function's own doing
+    caused.
     """
 
     id: str
@@ -54,6 +57,8 @@ class Notification:
     prefix: str = ""
     suffix: str = ""
     recursive: bool = False
+    destination: str = ""
+    qualifier: str | None = None
 
     def wants(self, change: ObjectChange) -> bool:
         """Say whether the filter lets `change` through."""
@@ -75,7 +80,7 @@ def problem_of_event_type(event: str) -> str | None:
     if event in LOCAL_EVENTS:
         return None
     if event.startswith(AWS_ONLY_FAMILIES):
-        return f"{event} is not simulated: a watched folder never raises it"
+        return f"{event} is not simulated: a bucket here never raises it"
     return f"{event} is no event type; allowed are {', '.join(LOCAL_EVENTS)}"
 
 

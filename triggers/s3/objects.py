@@ -5,7 +5,8 @@ UTF-8 bytes, as S3 lists them.
 """
 
 import sqlite3
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 import orjson
 
@@ -13,16 +14,39 @@ from engine.value import dataclass
 from triggers.s3.settle import FileState
 
 NOT_READ = ""  # the ETag of a file that was there at first sight and whose content is not known yet
-_COLUMNS = "key, etag, size, mtime_ns, inode, sequencer, modified, content_type, metadata"
+_COLUMNS = (
+    "key, etag, size, mtime_ns, inode, sequencer, modified, "
+    "content_type, metadata, tagging, checksum, md5, parts"
+)
+_PLACES = ", ".join("?" * (1 + len(_COLUMNS.split(", "))))
 _PAGE_ROWS = 1000
+NO_TAGS: Mapping[str, str | None] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectAttributes:
+    """What belongs to an object beside its bytes; a file that was dropped has none of it.
+
+    All but `content_type` and `md5` are JSON. `metadata`: the headers that were given with the object, to be
+    answered with it. `tagging`: an object of tags. `checksum`: an object with `algorithm`, `value` and
+    `type`. `parts`: the parts it was uploaded in, as lists of number, size and checksum. `md5` is that of the
+    content where the ETag is another.
+    """
+
+    content_type: str | None = None
+    metadata: str | None = None
+    tagging: str | None = None
+    checksum: str | None = None
+    md5: str | None = None
+    parts: str | None = None
+
+
+PLAIN = ObjectAttributes()
 
 
 @dataclass(frozen=True, slots=True)
 class ObjectEntry:
-    """One object. `modified` is in milliseconds from 1970.
-
-    `metadata` is a JSON object or None: the headers that were given with the object, to be answered with it.
-    """
+    """One object. `modified` is in milliseconds from 1970."""
 
     key: str
     etag: str
@@ -31,8 +55,7 @@ class ObjectEntry:
     inode: int
     sequencer: int
     modified: int
-    content_type: str | None = None
-    metadata: str | None = None
+    attributes: ObjectAttributes = PLAIN
 
     @property
     def state(self) -> FileState:
@@ -44,9 +67,27 @@ class ObjectEntry:
         """Say whether the ETag is known."""
         return self.etag != NOT_READ
 
+    @property
+    def content_md5(self) -> str:
+        """The MD5 of the content, which for an object of several parts is not its ETag."""
+        return self.attributes.md5 or self.etag
+
     def headers(self) -> dict[str, str]:
         """Return the headers that were given with the object, names in lower case."""
-        return {} if self.metadata is None else orjson.loads(self.metadata)
+        return _mapping(self.attributes.metadata)
+
+    def tags(self) -> dict[str, str]:
+        """Return the object's tags."""
+        return _mapping(self.attributes.tagging)
+
+
+def _mapping(text: str | None) -> dict[str, str]:
+    return {} if text is None else orjson.loads(text)
+
+
+def _entry(row: Sequence[Any]) -> ObjectEntry:
+    key, etag, size, mtime_ns, inode, sequencer, modified, *attributes = row
+    return ObjectEntry(key, etag, size, mtime_ns, inode, sequencer, modified, ObjectAttributes(*attributes))
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +101,7 @@ class OpenedBucket:
 
 @dataclass(frozen=True, slots=True)
 class ObjectPage:
-    """One answer of ListObjectsV2. `next_start` continues after this page; None at the end."""
+    """One answer of a listing. `next_start` continues after this page; None at the end."""
 
     entries: tuple[ObjectEntry, ...]
     common_prefixes: tuple[str, ...]
@@ -88,13 +129,17 @@ def mark_seen(
     folder: str,
     existing: Iterable[ObjectEntry],
     last_sequencer: int,
+    now: int,
 ) -> None:
-    """Enter the bucket as seen, with the objects it begins with: what is found from now on is new."""
+    """Enter the bucket as seen, with the objects it begins with: what is found from now on is new.
+
+    `now` is in milliseconds from 1970.
+    """
     connection.execute(
-        "INSERT INTO s3_bucket (name, folder, last_sequencer) VALUES (?, ?, ?) "
+        "INSERT INTO s3_bucket (name, folder, last_sequencer, created) VALUES (?, ?, ?, ?) "
         "ON CONFLICT (name) DO UPDATE SET folder = excluded.folder, "
         "last_sequencer = max(last_sequencer, excluded.last_sequencer)",
-        (bucket, folder, last_sequencer),
+        (bucket, folder, last_sequencer, now),
     )
     _store(connection, bucket, existing)
 
@@ -105,7 +150,7 @@ def find(connection: sqlite3.Connection, bucket: str, keys: Collection[str]) -> 
         f"SELECT {_COLUMNS} FROM s3_object WHERE bucket = ? AND key IN (SELECT value FROM json_each(?))",  # noqa: S608
         (bucket, orjson.dumps(list(keys)).decode()),
     )
-    return {row[0]: ObjectEntry(*row) for row in rows}
+    return {row[0]: _entry(row) for row in rows}
 
 
 def find_by_inode(
@@ -116,7 +161,7 @@ def find_by_inode(
         f"SELECT {_COLUMNS} FROM s3_object WHERE bucket = ? AND inode IN (SELECT value FROM json_each(?))",  # noqa: S608
         (bucket, orjson.dumps(list(inodes)).decode()),
     )
-    return {row[4]: ObjectEntry(*row) for row in rows}
+    return {row[4]: _entry(row) for row in rows}
 
 
 def states_below(connection: sqlite3.Connection, bucket: str, prefix: str) -> dict[str, FileState]:
@@ -134,9 +179,14 @@ def apply(
     stored: Sequence[ObjectEntry],
     removed: Sequence[str],
     last_sequencer: int,
+    retagged: Mapping[str, str | None] = NO_TAGS,
 ) -> None:
-    """Bring the index up to date and remember how far the sequencer got."""
+    """Bring the index up to date and remember how far the sequencer got; `retagged` has new tags as JSON."""
     _store(connection, bucket, stored)
+    connection.executemany(
+        "UPDATE s3_object SET tagging = ? WHERE bucket = ? AND key = ?",
+        [(tagging, bucket, key) for key, tagging in retagged.items()],
+    )
     connection.executemany(
         "DELETE FROM s3_object WHERE bucket = ? AND key = ?", [(bucket, key) for key in removed]
     )
@@ -148,7 +198,7 @@ def apply(
 
 def _store(connection: sqlite3.Connection, bucket: str, entries: Iterable[ObjectEntry]) -> None:
     connection.executemany(
-        f"INSERT OR REPLACE INTO s3_object (bucket, {_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
+        f"INSERT OR REPLACE INTO s3_object (bucket, {_COLUMNS}) VALUES ({_PLACES})",  # noqa: S608
         (
             (
                 bucket,
@@ -159,12 +209,28 @@ def _store(connection: sqlite3.Connection, bucket: str, entries: Iterable[Object
                 entry.inode,
                 entry.sequencer,
                 entry.modified,
-                entry.content_type,
-                entry.metadata,
+                *_columns(entry.attributes),
             )
             for entry in entries
         ),
     )
+
+
+def _columns(attributes: ObjectAttributes) -> tuple[str | None, ...]:
+    return (
+        attributes.content_type,
+        attributes.metadata,
+        attributes.tagging,
+        attributes.checksum,
+        attributes.md5,
+        attributes.parts,
+    )
+
+
+def is_empty(connection: sqlite3.Connection, bucket: str) -> bool:
+    """Say whether the bucket has no objects."""
+    found = connection.execute("SELECT 1 FROM s3_object WHERE bucket = ? LIMIT 1", (bucket,)).fetchone()
+    return found is None
 
 
 def page(
@@ -174,7 +240,7 @@ def page(
 
     Keys that share everything up to the first `delimiter` after `prefix` are rolled up into one common
     prefix, which counts as one and stands for itself as a `start_after`.
-    Source: API reference, "ListObjectsV2".
+    Source: API reference, "ListObjects" and "ListObjectsV2".
     """
     entries: list[ObjectEntry] = []
     rolled: list[str] = []
@@ -207,7 +273,7 @@ def _entries_from(
             (bucket, after, prefix, _after(prefix), _PAGE_ROWS),
         ).fetchall()
         for row in rows:
-            yield ObjectEntry(*row)
+            yield _entry(row)
         if len(rows) < _PAGE_ROWS:
             return
         after = rows[-1][0]

@@ -135,6 +135,8 @@ class Settler:
                 self._candidates.put_back(key, candidate, now + TRY_AGAIN)
                 continue
             state, before = states[key], indexed.get(key)
+            if key.endswith("/") and before is None:
+                continue  # a folder is an object only when it was put as one
             if state is not None and (marker := self._rules.marker_of(key)) is not None:
                 if states.get(marker) is None:
                     continue
@@ -205,7 +207,7 @@ class Settler:
             and origin.state == state
             and files.look(self._folder, [origin.key]).get(origin.key) != state
         )
-        known_etag = origin.etag if moved and origin is not None and origin.is_read else None
+        known_etag = origin.content_md5 if moved and origin is not None and origin.is_read else None
         return ReadResult(files.read(path_of(self._folder, reading.key), state, known_etag), moved)
 
     async def _settle_large(self, reading: Reading) -> None:
@@ -267,10 +269,10 @@ class Settler:
 def _change(reading: Reading, content: Content, moved: bool, lineage: tuple[str, ...]) -> Stored | None:
     """Return what to write down about a file that was read; None when the index is right."""
     before = reading.before
-    if reading.if_different and before is not None and before.etag == content.etag:
+    if reading.if_different and before is not None and before.content_md5 == content.etag:
         if before.state == content.state:
             return None
-        return Stored(reading.key, content.etag, content.state, None, before.content_type, before.metadata)
+        return Stored(reading.key, before.etag, content.state, None, before.attributes)
     was_there_at_first_sight = (
         before is not None
         and not before.is_read
@@ -280,14 +282,6 @@ def _change(reading: Reading, content: Content, moved: bool, lineage: tuple[str,
     if reading.candidate.silent or was_there_at_first_sight:
         return Stored(reading.key, content.etag, content.state, None)
     if moved and reading.origin is not None:
-        origin = reading.origin
-        return Stored(
-            reading.key,
-            content.etag,
-            content.state,
-            "ObjectCreated:Copy",
-            origin.content_type,
-            origin.metadata,
-            lineage,
-        )
+        attributes = replace(reading.origin.attributes, checksum=None, md5=None, parts=None)
+        return Stored(reading.key, content.etag, content.state, "ObjectCreated:Copy", attributes, lineage)
     return Stored(reading.key, content.etag, content.state, lineage=lineage)

@@ -13,7 +13,7 @@ from triggers.s3.event import EventVersion, ObjectChange, build_event, sequencer
 
 MOMENT = datetime(2026, 1, 2, 3, 4, 5, 678_000, tzinfo=UTC)
 PUT = ObjectChange("ObjectCreated:Put", "a b", 9, "437b930db84b8079c2dd804a71936b5f", 0x1B2)
-DELETE = ObjectChange("ObjectRemoved:Delete", "a b", 0, "", 0x1B3)
+DELETE = ObjectChange("ObjectRemoved:Delete", "a b", None, "", 0x1B3)
 
 
 def record(change: ObjectChange, version: EventVersion = "2.6") -> dict[str, Any]:

@@ -83,17 +83,18 @@ def test_overlapping_rules_are_refused_with_the_message_of_aws(
     [
         ("s3:ObjectCreated:*", None),
         ("s3:ObjectRemoved:Delete", None),
-        ("s3:ObjectRestore:*", "s3:ObjectRestore:* is not simulated: a watched folder never raises it"),
+        ("s3:ObjectRestore:*", "s3:ObjectRestore:* is not simulated: a bucket here never raises it"),
         (
             "s3:LifecycleTransition",
-            "s3:LifecycleTransition is not simulated: a watched folder never raises it",
+            "s3:LifecycleTransition is not simulated: a bucket here never raises it",
         ),
         (
             "ObjectCreated:Put",
             (
                 "ObjectCreated:Put is no event type; allowed are s3:ObjectCreated:*, s3:ObjectCreated:Put, "
                 "s3:ObjectCreated:Post, s3:ObjectCreated:Copy, s3:ObjectCreated:CompleteMultipartUpload, "
-                "s3:ObjectRemoved:*, s3:ObjectRemoved:Delete"
+                "s3:ObjectRemoved:*, s3:ObjectRemoved:Delete, s3:ObjectTagging:*, s3:ObjectTagging:Put, "
+                "s3:ObjectTagging:Delete"
             ),
         ),
     ],

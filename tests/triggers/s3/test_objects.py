@@ -47,7 +47,7 @@ async def test_pages_together_are_the_listing(
 
 
 async def test_a_bucket_that_moved_to_another_folder_begins_anew(store: Store) -> None:
-    await store.write(lambda connection: objects.mark_seen(connection, "inbox", "/one", (), 5))
+    await store.write(lambda connection: objects.mark_seen(connection, "inbox", "/one", (), 5, 0))
     await fill(store)
 
     known = await store.write(lambda connection: objects.open_bucket(connection, "inbox", "/one"))

@@ -1,0 +1,159 @@
+"""All buckets: those of the configuration, and those that were made with CreateBucket.
+
+The latter are folders in the state folder, and are there again after a restart.
+"""
+
+import asyncio
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from engine.clock import Clock, from_millis, to_millis
+from engine.store.database import Store
+from triggers.s3 import documents
+from triggers.s3.documents import MadeBucket
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from triggers.s3.bucket import Bucket
+    from triggers.s3.notification import Notification
+
+MADE = "buckets"  # in the state folder
+UPLOADS = "uploads"
+
+
+class Buckets(Mapping[str, "Bucket"]):
+    """Buckets by name. Call `open` once, then keep `run` running.
+
+    `configured` are the names that belong to headrace.toml. `open_bucket` makes a bucket of a name and the
+    folder it lies in, None for a configured one. `ready` is set once what was there at the start is taken in.
+    """
+
+    name = "buckets"
+
+    def __init__(
+        self,
+        configured: Sequence[str],
+        open_bucket: "Callable[[str, Path | None], Bucket]",
+        *,
+        state: Path,
+        region: str,
+        store: Store,
+        clock: Clock,
+    ) -> None:
+        self.configured = frozenset(configured)
+        self.store = store
+        self.uploads = state / UPLOADS
+        self.ready = asyncio.Event()
+        self._open_bucket = open_bucket
+        self._folder = state / MADE
+        self._region = region
+        self._clock = clock
+        self._made: dict[str, MadeBucket] = {}
+        self._buckets: dict[str, Bucket] = {name: open_bucket(name, None) for name in configured}
+        self._running: dict[str, asyncio.Task[None]] = {}
+        self._group: asyncio.TaskGroup | None = None
+
+    def __getitem__(self, name: str) -> "Bucket":
+        return self._buckets[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._buckets)
+
+    def __len__(self) -> int:
+        return len(self._buckets)
+
+    async def open(self) -> None:
+        """Open what was made and put before. Raises StoreError."""
+        for made in await self.store.read(documents.made_buckets):
+            if made.name not in self.configured:
+                self._made[made.name] = made
+                self._buckets[made.name] = self._open_bucket(made.name, self._folder / made.name)
+        kept = await self.store.read(partial(documents.of_all, name=documents.NOTIFICATIONS))
+        for name, content in kept.items():
+            if name in self._buckets:
+                self._buckets[name].notify(_notifications(content))
+
+    async def run(self) -> None:
+        """Follow all folders until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            self._group = group
+            for bucket in self._buckets.values():
+                self._start(bucket)
+            for bucket in list(self._buckets.values()):
+                await bucket.ready.wait()
+            self.ready.set()
+
+    def _start(self, bucket: "Bucket") -> None:
+        if self._group is not None:
+            task = self._group.create_task(bucket.run(), name=f"buckets.{bucket.name}")
+            self._running[bucket.name] = task
+
+    async def make(self, name: str, location: str, tags: Mapping[str, str]) -> "Bucket":
+        """Make an empty bucket and return it once it notices files. Its name must be free and valid."""
+        folder = self._folder / name
+        await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
+        made = MadeBucket(name, location)
+        tagging = orjson.dumps(dict(tags)).decode() if tags else None
+        now = to_millis(self._clock.now())
+        await self.store.write(
+            partial(documents.make, made=made, folder=str(folder.absolute()), tagging=tagging, now=now)
+        )
+        if name in self._buckets:  # somebody made it meanwhile
+            return self._buckets[name]
+        self._made[name] = made
+        bucket = self._buckets[name] = self._open_bucket(name, folder)
+        self._start(bucket)
+        if name in self._running:
+            await bucket.ready.wait()
+        return bucket
+
+    async def delete(self, name: str) -> bool:
+        """Delete a bucket that was made, with its folder; False when it holds objects."""
+        bucket = self._buckets[name]
+        if not await bucket.close_if_empty():
+            return False
+        task = self._running.pop(name, None)
+        if task is not None:
+            task.cancel()
+            await asyncio.wait([task])
+        await self.store.write(partial(documents.forget, bucket=name))
+        self._made.pop(name, None)
+        del self._buckets[name]
+        await asyncio.to_thread(shutil.rmtree, bucket.folder, ignore_errors=True)
+        return True
+
+    def location(self, name: str) -> str:
+        """Return the region of a bucket."""
+        made = self._made.get(name)
+        return self._region if made is None else made.location
+
+    async def created(self) -> "dict[str, datetime]":
+        """Return when each bucket was made, or was seen first."""
+        known = await self.store.read(documents.created)
+        now = self._clock.now()
+        return {name: from_millis(known[name]) if known.get(name) else now for name in self._buckets}
+
+    async def put_notifications(self, name: str, further: "Sequence[Notification]") -> None:
+        """Replace the notifications that were put for a bucket, beside its configured ones."""
+        content = orjson.dumps(
+            [{key: getattr(each, key) for key in each.__match_args__} for each in further]
+        ).decode()
+        await self.store.write(
+            partial(documents.put, bucket=name, name=documents.NOTIFICATIONS, content=content)
+        )
+        with suppress(KeyError):  # deleted meanwhile
+            self._buckets[name].notify(further)
+
+
+def _notifications(content: str) -> "list[Notification]":
+    from triggers.s3.notification import Notification
+
+    kept: list[dict[str, Any]] = orjson.loads(content)
+    return [Notification(**(each | {"events": tuple(each["events"])})) for each in kept]

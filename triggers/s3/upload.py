@@ -1,0 +1,108 @@
+"""The bytes of a new object on their way into a bucket's folder.
+
+`write` and `move_to` block, and run on a thread once bytes go to the disk.
+"""
+
+import hashlib
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from engine.random_uuid import random_uuid
+from triggers.s3 import files
+from triggers.s3.former_file import FormerFile
+from triggers.s3.keys import UPLOAD_PREFIX, path_of
+from triggers.s3.settle import FileState
+
+SMALL_UPLOAD_BYTES = 64 * 1024  # what is kept in memory until it is complete
+
+
+class KeyRefused(Exception):
+    """No file of the folder can go by this key; its text says why."""
+
+
+class Upload:
+    """A file beside the objects of `folder`, made once its bytes are many."""
+
+    def __init__(self, folder: Path) -> None:
+        self.size = 0
+        self._path = folder / f"{UPLOAD_PREFIX}{random_uuid()}"
+        self._digest = hashlib.md5(usedforsecurity=False)
+        self._small = bytearray()
+        self._file: BinaryIO | None = None
+
+    def is_on_disk(self, more: int) -> bool:
+        """Say whether writing so many more bytes goes to the disk."""
+        return self._file is not None or self.size + more > SMALL_UPLOAD_BYTES
+
+    @property
+    def etag(self) -> str:
+        """The MD5 of what was written so far, in hexadecimal."""
+        return self._digest.hexdigest()
+
+    def write(self, block: bytes) -> None:
+        """Append some bytes. Raises OSError, for instance when the disk is full."""
+        if self.is_on_disk(len(block)):
+            self._spill().write(block)
+        else:
+            self._small += block
+        self._digest.update(block)
+        self.size += len(block)
+
+    def _spill(self) -> BinaryIO:
+        if self._file is None:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = self._path.open("xb")
+            self._file.write(self._small)
+            self._small.clear()
+        return self._file
+
+    def move_to(self, folder: Path, key: str, former: FormerFile) -> FileState:
+        """Put the file in its place and return its state; what was there is kept as `former`.
+
+        A key that ends with `/` makes a folder. Raises KeyRefused when something is in the way.
+        """
+        path = Path(path_of(folder, key))
+        try:
+            if not files.is_inside(path.parent, folder):
+                raise KeyRefused("a symbolic link leads out of the bucket's folder")
+            if key.endswith("/"):
+                return self._make_folder(folder, path)
+            self._spill().close()
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if path.is_dir() and not path.is_symlink():
+                _remove_empty(path)
+            former.keep()
+            self._path.replace(path)
+        except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
+            raise KeyRefused(f"in the folder, {error.filename} is in the way") from error
+        except OSError as error:
+            if error.errno in files.NAME_ERRNOS:
+                raise KeyRefused(error.strerror or str(error)) from error
+            raise
+        state = files.state_of(path.stat())
+        if state is None:
+            raise FileNotFoundError(path)
+        return state
+
+    def _make_folder(self, folder: Path, path: Path) -> FileState:
+        if self.size:
+            raise KeyRefused("a key that ends with / is a folder, which holds no bytes of its own")
+        path.mkdir(parents=True, exist_ok=True)
+        if not files.is_inside(path, folder):
+            raise KeyRefused("a symbolic link leads out of the bucket's folder")
+        return files.OF_A_FOLDER
+
+    def discard(self) -> None:
+        """Forget the bytes, unless they have found their place."""
+        if self._file is not None:
+            self._file.close()
+            self._path.unlink(missing_ok=True)
+
+
+def _remove_empty(folder: Path) -> None:
+    """Remove a folder that holds nothing but empty folders: what remains when objects were deleted."""
+    with suppress(OSError):
+        for path, _, _ in os.walk(folder, topdown=False):
+            Path(path).rmdir()
