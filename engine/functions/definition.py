@@ -56,6 +56,11 @@ class FunctionDefinition:
         return version_key(self.name, self.version)
 
     @property
+    def code_paths(self) -> tuple[Path, ...]:
+        """Where its code and that of its layers is."""
+        return self.package.path, *(layer.path for layer in self.layers)
+
+    @property
     def runtime_version(self) -> str:
         """Return the runtime and its version, for the log."""
         if self.python is not None:

@@ -5,16 +5,13 @@ Source: Lambda developer guide, "Working with .zip file archives for Python Lamb
 
 import hashlib
 import os
-import shutil
-import stat
-import tempfile
 import zipfile
 from collections.abc import Iterable
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from engine.errors import CodeError
+from engine.functions.zip_archive import BadArchive, unpack
 
-UNPACKED_LIMIT_BYTES = 250 * 1024 * 1024
 MODULE_SUFFIXES = (".py", "/__init__.py", ".so", ".pyd", ".pyc")
 
 
@@ -62,48 +59,16 @@ class Package:
         try:
             target = unpacked / self.unpacked_name()
             if not target.is_dir():
-                unpacked.mkdir(parents=True, exist_ok=True)
-                self._unpack(target)
-        except (OSError, zipfile.BadZipFile) as error:
+                unpack(self.path, target)
+        except BadArchive as error:
+            raise CodeError(self._function, f"code: {self.path} {error}") from error
+        except OSError as error:
             raise CodeError(self._function, f"code: {self.path} cannot be unpacked: {error}") from error
         return target
 
     def unpacked_name(self) -> str:
         """Return the name of the folder into which the .zip file is unpacked. Raises OSError."""
-        return _digest(self.path)[:32]
-
-    def _unpack(self, target: Path) -> None:
-        temporary = Path(tempfile.mkdtemp(prefix=".unpacking-", dir=target.parent))
-        try:
-            with zipfile.ZipFile(self.path) as archive:
-                members = archive.infolist()
-                for member in members:
-                    self._refuse_escape(member)
-                if sum(member.file_size for member in members) > UNPACKED_LIMIT_BYTES:
-                    raise CodeError(self._function, f"code: {self.path} has more than 250 MB unpacked")
-                for member in members:
-                    _extract(archive, member, temporary)
-            temporary.chmod(0o755)
-            try:
-                temporary.rename(target)
-            except OSError:
-                if not target.is_dir():  # otherwise somebody else has just unpacked the same content
-                    raise
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
-
-    def _refuse_escape(self, member: zipfile.ZipInfo) -> None:
-        name = PurePosixPath(member.filename.replace("\\", "/"))
-        drive = len(name.parts) > 0 and name.parts[0].endswith(":")
-        if name.is_absolute() or drive or ".." in name.parts:
-            raise CodeError(
-                self._function, f"code: {self.path} has a path that leads out of it: {member.filename}"
-            )
-        if stat.S_ISLNK(member.external_attr >> 16):
-            raise CodeError(
-                self._function,
-                f"code: {self.path} has a symbolic link, {member.filename}: zip the file it stands for",
-            )
+        return unpacked_name(_digest(self.path))
 
 
 def folders_of(packages: Iterable[Package], unpacked: Path) -> tuple[Path, ...]:
@@ -111,11 +76,9 @@ def folders_of(packages: Iterable[Package], unpacked: Path) -> tuple[Path, ...]:
     return tuple(package.folder(unpacked) for package in packages)
 
 
-def _extract(archive: zipfile.ZipFile, member: zipfile.ZipInfo, folder: Path) -> None:
-    extracted = Path(archive.extract(member, folder))
-    if not member.is_dir():
-        executable = (member.external_attr >> 16) & 0o111
-        extracted.chmod(0o644 | executable)
+def unpacked_name(digest: str) -> str:
+    """Return the name of the folder into which a .zip file is unpacked whose SHA-256 is `digest`."""
+    return digest[:32]
 
 
 def _digest(path: Path) -> str:

@@ -35,7 +35,6 @@ from engine.watching import FolderWatcher
 
 if TYPE_CHECKING:
     from engine.functions.environment import Environment
-    from engine.functions.package import Package
 
 # By then the first process has been started and is busy with its own imports; a watch begins with one too.
 WATCH_DELAY_SECONDS = 0.01
@@ -172,24 +171,31 @@ class Functions:
         self._lineages[root] = (*invocation.lineage, function)
         concurrency.running += 1
         try:
-            with self._pace.outside():
-                environment = state.idle.pop() if state.idle else await self._obtain(state, invocation)
-                self._idle_since.pop(environment, None)
-                self._working.add(environment)
-                if self._look_after_timer is None:
-                    self._look_after_timer = self._clock.after_real(LOOK_AFTER_SECONDS, self._look_after)
-                try:
-                    return await environment.invoke(invocation, root)
-                finally:
-                    self._working.remove(environment)
-                    if not self._working:
-                        self._look_after_timer.cancel()
-                        self._look_after_timer = None
-                    self._release(state, environment)
+            if not invocation.caller_waits:
+                return await self._run(state, invocation, root)
+            async with self._pace.waiting():
+                return await self._run(state, invocation, root)
         finally:
             concurrency.running -= 1
             del self._lineages[root]
             self._one_ended.set()
+
+    async def _run(self, state: Version, invocation: Invocation, root: str) -> InvocationResult:
+        """Run one attempt in an environment of its function's, as soon as one may have it."""
+        with self._pace.outside():
+            environment = state.idle.pop() if state.idle else await self._obtain(state, invocation)
+            self._idle_since.pop(environment, None)
+            self._working.add(environment)
+            if self._look_after_timer is None:
+                self._look_after_timer = self._clock.after_real(LOOK_AFTER_SECONDS, self._look_after)
+            try:
+                return await environment.invoke(invocation, root)
+            finally:
+                self._working.remove(environment)
+                if not self._working:
+                    self._look_after_timer.cancel()
+                    self._look_after_timer = None
+                self._release(state, environment)
 
     async def at_rest(self) -> None:
         """Return once no invocation is running or waiting for its turn."""
@@ -218,9 +224,9 @@ class Functions:
         if state.watch is not None:
             state.watch.close()
 
-    async def gone(self, package: "Package") -> None:
-        """Return once no environment has this code, as its own or as a layer's."""
-        while any(package in (each.function.package, *each.function.layers) for each in self._present):
+    async def gone(self, code: Path) -> None:
+        """Return once no environment has the code at this path, as its own or as a layer's."""
+        while any(code in each.function.code_paths for each in self._present):
             self._one_ended.clear()
             await self._one_ended.wait()
 
