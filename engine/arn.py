@@ -20,6 +20,10 @@ class Account:
         """Return the ARN of an SQS queue."""
         return self._arn("sqs", name)
 
+    def topic(self, name: str) -> str:
+        """Return the ARN of an SNS topic."""
+        return self._arn("sns", name)
+
     def stream(self, name: str) -> str:
         """Return the ARN of a Kinesis data stream."""
         return self._arn("kinesis", f"stream/{name}")

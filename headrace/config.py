@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from triggers.kinesis.settings import StreamSettings
     from triggers.s3.settings import BucketSettings
     from triggers.schedule.settings import ScheduleSettings
+    from triggers.sns.settings import TopicSettings
     from triggers.sqs.settings import QueueSettings
 
 
@@ -65,6 +66,7 @@ class ConfigurationFile:
     functions: "Mapping[str, FunctionSettings]" = field(default_factory=dict)
     buckets: "Mapping[str, BucketSettings]" = field(default_factory=dict)
     queues: "Mapping[str, QueueSettings]" = field(default_factory=dict)
+    topics: "Mapping[str, TopicSettings]" = field(default_factory=dict)
     streams: "Mapping[str, StreamSettings]" = field(default_factory=dict)
     tables: "Mapping[str, TableSettings]" = field(default_factory=dict)
     schedules: "Mapping[str, ScheduleSettings]" = field(default_factory=dict)
@@ -76,6 +78,7 @@ class ConfigurationFile:
             "function": len(self.functions),
             "bucket": len(self.buckets),
             "queue": len(self.queues),
+            "topic": len(self.topics),
             "stream": len(self.streams),
             "table": len(self.tables),
             "schedule": len(self.schedules),
@@ -168,6 +171,10 @@ def _problems_between(
         from triggers.sqs.settings import problems_between_queues
 
         yield from problems_between_queues(tables["queues"])
+    if "topics" in tables:
+        from triggers.sns.settings import problems_of_topics
+
+        yield from problems_of_topics(tables["topics"])
     if "event_source_mappings" in tables:
         from headrace.mapping_problems import problems_of_mappings
 

@@ -14,7 +14,7 @@ from engine.store.database import Store
 from headrace.channels import Channels
 from headrace.config import Configuration
 from headrace.destinations import Destinations
-from headrace.references import SOURCE_KINDS, resolve
+from headrace.references import RECORD_KINDS, SOURCE_KINDS, resolve
 from headrace.sources import Sources
 
 
@@ -60,9 +60,10 @@ def _parameters(
     kind, name = resolve(settings.source, SOURCE_KINDS)
     on_failure = None
     if settings.on_failure is not None:
-        to, target = resolve(settings.on_failure, ("queues", "buckets"))
+        to, target = resolve(settings.on_failure, RECORD_KINDS)
         account = configuration.account
-        on_failure = account.queue(target) if to == "queues" else account.bucket(target)
+        arn_of = {"queues": account.queue, "topics": account.topic, "buckets": account.bucket}
+        on_failure = arn_of[to](target)
     return mapping_parameters(
         settings,
         event_source_arn=arns[f"{kind}.{name}"],

@@ -7,20 +7,23 @@ from typing import Any
 from engine.arn import Account
 
 SOURCE_KINDS = ("queues", "streams", "tables")  # what event source mappings read
-KINDS = ("functions", "buckets", "queues", "streams", "tables", "schedules")
+KINDS = ("functions", "buckets", "queues", "topics", "streams", "tables", "schedules")
+RECORD_KINDS = ("queues", "topics", "buckets")  # where stream mappings send what they give up
 # What a table may refer to: (table, key inside a resource) -> kinds. A list of tables is looked into by name.
 REFERENCES: Mapping[tuple[str, ...], tuple[str, ...]] = {
-    ("functions", "on_success"): ("functions", "queues"),
-    ("functions", "on_failure"): ("functions", "queues"),
-    ("functions", "dead_letter"): ("queues",),
+    ("functions", "on_success"): ("functions", "queues", "topics"),
+    ("functions", "on_failure"): ("functions", "queues", "topics"),
+    ("functions", "dead_letter"): ("queues", "topics"),
     ("buckets", "notifications", "function"): ("functions",),
     ("queues", "redrive_policy", "dead_letter_target_arn"): ("queues",),
     ("queues", "redrive_allow_policy", "source_queue_arns"): ("queues",),
+    ("topics", "subscriptions", "endpoint"): ("functions", "queues"),
+    ("topics", "subscriptions", "redrive_policy", "dead_letter_target_arn"): ("queues",),
     ("schedules", "function"): ("functions",),
     ("event_source_mappings", "source"): SOURCE_KINDS,
     ("event_source_mappings", "function"): ("functions",),
-    ("event_source_mappings", "destination_config", "on_failure"): ("queues", "buckets"),
-    ("event_source_mappings", "destination_config", "on_failure", "destination"): ("queues", "buckets"),
+    ("event_source_mappings", "destination_config", "on_failure"): RECORD_KINDS,
+    ("event_source_mappings", "destination_config", "on_failure", "destination"): RECORD_KINDS,
 }
 
 
@@ -55,6 +58,8 @@ def _named_by_arn(arn: str) -> tuple[str, str]:
             return "functions", parts[6]
         case "sqs", [name] if len(parts) == 6:
             return "queues", name
+        case "sns", [name] if len(parts) == 6:
+            return "topics", name
         case "kinesis", ["stream", name] if len(parts) == 6:
             return "streams", name
         case "dynamodb", ["table", name, *_]:
@@ -110,8 +115,8 @@ def _problem(
         others = ", ".join(sorted(known)) or "none yet"
         hint = f"did you mean {near[0]!r}?" if near else f"add [{kind}.{name}] (there are: {others})"
         return f"there is no {kind}.{name}; {hint}"
-    if kind == "queues" and name.endswith(".fifo") and owner.startswith("functions."):
-        return f"{value} is a FIFO queue; Lambda sends such records to standard queues only"
+    if kind in ("queues", "topics") and name.endswith(".fifo") and owner.startswith("functions."):
+        return f"{value} is a FIFO {kind[:-1]}; Lambda sends such records to standard {kind} only"
     if f"{kind}.{name}" == owner:
         if kind == "queues":
             return "a queue cannot be its own dead-letter queue"

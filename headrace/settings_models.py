@@ -30,6 +30,12 @@ def _queues() -> Any:
     return dict[QueueName, QueueSettings]
 
 
+def _topics() -> Any:
+    from triggers.sns.settings import TopicName, TopicSettings
+
+    return dict[TopicName, TopicSettings]
+
+
 def _streams() -> Any:
     from triggers.kinesis.settings import StreamName, StreamSettings
 
@@ -58,6 +64,7 @@ _TYPES: Mapping[str, Callable[[], Any]] = {
     "functions": _functions,
     "buckets": _buckets,
     "queues": _queues,
+    "topics": _topics,
     "streams": _streams,
     "tables": _tables,
     "schedules": _schedules,
@@ -87,6 +94,7 @@ def nested_tables() -> Tables:
     from triggers.kinesis.settings import StreamSettings
     from triggers.s3.settings import BucketSettings, NotificationSettings
     from triggers.schedule.settings import ScheduleSettings
+    from triggers.sns.settings import SubscriptionRedriveSettings, SubscriptionSettings, TopicSettings
     from triggers.sqs.settings import QueueSettings, RedriveAllowPolicySettings, RedrivePolicySettings
 
     mappings = ("event_source_mappings", "*")
@@ -97,6 +105,9 @@ def nested_tables() -> Tables:
         ("queues", "*"): QueueSettings,
         ("queues", "*", "redrive_policy"): RedrivePolicySettings,
         ("queues", "*", "redrive_allow_policy"): RedriveAllowPolicySettings,
+        ("topics", "*"): TopicSettings,
+        ("topics", "*", "subscriptions", "*"): SubscriptionSettings,
+        ("topics", "*", "subscriptions", "*", "redrive_policy"): SubscriptionRedriveSettings,
         ("streams", "*"): StreamSettings,
         ("tables", "*"): TableSettings,
         ("schedules", "*"): ScheduleSettings,

@@ -16,6 +16,8 @@ CONTRACTS = (  # what of engine a source may know
     "engine.functions.invocation",
     "engine.invocation.destination",
     "engine.invocation.event",
+    "engine.mapping.event_pattern",
+    "engine.mapping.json_number",
     "engine.mapping.source",
     "engine.random_uuid",
     "engine.settings",

@@ -94,7 +94,7 @@ def test_a_small_configuration_is_read_with_its_defaults(folder: Path) -> None:
         ),
         pytest.param(
             MINIMAL + 'dead_letter = "functions.resize"',
-            "functions.resize.dead_letter: queues can stand here, not functions",
+            "functions.resize.dead_letter: queues or topics can stand here, not functions",
             id="a reference to the wrong kind",
         ),
         pytest.param(
@@ -325,7 +325,7 @@ def test_a_mapping_is_judged_beside_its_source_and_function(tmp_path: Path, line
 def test_problems_of_several_tables_are_reported_together(tmp_path: Path) -> None:
     (tmp_path / "headrace.toml").write_text(
         "[simulator]\nmax_environments = 0\n[queues.jobs]\ndelay_seconds = 901\n"
-        "[streams.clicks]\nshard = 2\n[topic.x]\n"
+        "[streams.clicks]\nshard = 2\n[volcanoes.x]\n"
     )
     with pytest.raises(ConfigurationError) as caught:
         load(tmp_path / "headrace.toml")
@@ -335,4 +335,4 @@ def test_problems_of_several_tables_are_reported_together(tmp_path: Path) -> Non
         "queues.jobs.delay_seconds: 900 is the most, got 901",
         "streams.clicks.shard: there is no such option; did you mean 'shards'?",
     ]
-    assert unknown.startswith("topic: there is no such option; there are buckets, event_source_mappings,")
+    assert unknown.startswith("volcanoes: there is no such option; there are buckets, event_source_mappings,")

@@ -1,0 +1,87 @@
+"""The topics of a simulator, which are opened when there are some, or when the first is asked for."""
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from engine.clock import Clock
+from engine.feed import Feed
+from engine.invocation import event_table
+from engine.invocation.event import AsyncEvent, EventAcceptor
+from engine.store.database import Store
+from headrace.config import Configuration
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from triggers.sns.topics import Topics
+    from triggers.sqs.queue import Queue
+
+
+class TopicsOfSimulator:
+    """Gives out the topics; `current` is None for as long as there never was one."""
+
+    def __init__(
+        self,
+        configuration: Configuration,
+        queues: "Mapping[str, Queue]",
+        store: Store,
+        clock: Clock,
+        feed: Feed,
+        acceptor: EventAcceptor,
+        knows: Callable[[str], bool],
+    ) -> None:
+        """`knows` says whether there is a function of this name; its events go to `acceptor`."""
+        self._configuration = configuration
+        self._queues = queues
+        self._store = store
+        self._clock = clock
+        self._feed = feed
+        self._acceptor = acceptor
+        self._knows = knows
+        self._opening = asyncio.Lock()
+        self.current: Topics | None = None
+
+    async def open_if_any(self) -> None:
+        """Open the topics if the configuration or the store has one. Raises StoreError."""
+        has_topics = bool(self._configuration.file.topics)
+        if has_topics or await self._store.read(_has_topics):
+            await self.open()
+
+    async def open(self) -> "Topics":
+        """Return the topics, opening them the first time. Raises StoreError."""
+        async with self._opening:
+            if self.current is None:
+                from headrace.topic_wiring import configured_topics, open_topics
+
+                self.current = await open_topics(
+                    *configured_topics(self._configuration),
+                    account=self._configuration.account,
+                    queues=self._queues,
+                    store=self._store,
+                    clock=self._clock,
+                    feed=self._feed,
+                    acceptor=self._acceptor,
+                    knows=self._knows,
+                )
+        return self.current
+
+
+class WaitingEvents:
+    """Stores events of functions for the next start of a simulator."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+
+    def insert(self, connection: sqlite3.Connection, events: Sequence[AsyncEvent]) -> None:
+        """Store events within a transaction of the caller's."""
+        event_table.insert(connection, events, self._clock.now())
+
+    def wake(self) -> None:
+        """Leave it to the simulator."""
+
+
+def _has_topics(connection: sqlite3.Connection) -> bool:
+    found = connection.execute("SELECT 1 FROM sns_topics WHERE made_by = 'api' LIMIT 1").fetchone()
+    return found is not None
