@@ -138,6 +138,18 @@ def waiting_by_function(connection: sqlite3.Connection) -> dict[str, int]:
     return dict(connection.execute("SELECT function, count(*) FROM event_queue GROUP BY function").fetchall())
 
 
+def postponed_by_function(connection: sqlite3.Connection, now: datetime) -> list[tuple[str, int, datetime]]:
+    """Return each function that has events to be tried later, how many, and when the first is due."""
+    return [
+        (function, count, from_millis(due_at))
+        for function, count, due_at in connection.execute(
+            "SELECT function, count(*), min(due_at) FROM event_queue WHERE leased = 0 AND due_at > ?"
+            " GROUP BY function ORDER BY function",
+            (to_millis(now),),
+        )
+    ]
+
+
 def _event(row: Sequence[Any]) -> QueuedEvent:
     (
         sequence,

@@ -63,7 +63,7 @@ class BatchDelivery:
         while pieces:
             piece = pieces.popleft()
             batch = records[start : start + piece.count]
-            await self._wait(piece.not_before, batch[0].arrived_at)
+            await self._wait(piece, batch[0].arrived_at)
             expired = count_expired([record.arrived_at for record in batch], self._job.now, self._limits)
             expired = expired or await self._count_lost(batch, piece)
             if expired:
@@ -83,7 +83,7 @@ class BatchDelivery:
         """Invoke the function for the end of a window until it succeeds; then the state is dropped."""
         piece: Piece | None = Piece(0)
         while piece is not None:
-            await self._wait(piece.not_before, None)
+            await self._wait(piece, None)
             piece = await unbroken(self._try_to_finish(window, piece))
 
     async def saved(self) -> None:
@@ -92,12 +92,14 @@ class BatchDelivery:
         if saving is not None:
             await saving
 
-    async def _wait(self, not_before: datetime | None, head_arrived_at: datetime | None) -> None:
+    async def _wait(self, piece: Piece, head_arrived_at: datetime | None) -> None:
         """Wait for the next attempt, or until the record at the head is too old for one."""
-        if not_before is None:
+        if piece.not_before is None:
             return
         expiry = None if head_arrived_at is None else expires_at(head_arrived_at, self._limits)
-        await self._job.clock.sleep_until(not_before if expiry is None else min(not_before, expiry))
+        until = piece.not_before if expiry is None else min(piece.not_before, expiry)
+        with self._job.waits.of(piece.count, until, "retry"):
+            await self._job.clock.sleep_until(until)
 
     def _is_early(self, piece: Piece) -> bool:
         return piece.not_before is not None and self._job.now < piece.not_before

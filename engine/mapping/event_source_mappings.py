@@ -36,6 +36,7 @@ from engine.mapping.mapping_state import (
     state_of_update,
 )
 from engine.mapping.parameters import QUEUES, with_defaults
+from engine.mapping.waits import Wait
 from engine.store.database import Store
 
 READY_WITHIN = timedelta(seconds=5)  # a source that cannot be read does not hold up the others for longer
@@ -187,6 +188,14 @@ class EventSourceMappings:
             for _, mapping in sorted(self._mappings.items())
             if event_source_arn in (None, mapping.source_arn)
             and (function_name is None or (wanted is not None and self._target(mapping)[1] == wanted.target))
+        ]
+
+    def waits(self) -> Sequence[tuple[str, str, Wait]]:
+        """Return what waits for its time in the hands of mappings, with its source and its function."""
+        return [
+            (*self._names(self._mappings[uuid]), wait)
+            for uuid, (loop, _) in self._loops.items()
+            for wait in loop.waits
         ]
 
     def _known(self, uuid: str) -> EventSourceMapping:

@@ -19,6 +19,7 @@ from engine.mapping.source import QueueSource, StreamSource
 from engine.mapping.stream_job import StreamJob
 from engine.mapping.stream_mapping import StreamMapping
 from engine.mapping.stream_settings import StreamMappingSettings
+from engine.mapping.waits import Waits
 from engine.store.database import Store
 from engine.value import dataclass
 
@@ -31,6 +32,10 @@ class Loop(Protocol):
     @property
     def last_processing_result(self) -> str | None:
         """AWS's LastProcessingResult, None where there is none."""
+
+    @property
+    def waits(self) -> Waits:
+        """What it has in hand that waits for its time."""
 
     async def run(self) -> None:
         """Work until cancelled, then finish what is in hand; a second cancellation abandons that."""

@@ -18,6 +18,7 @@ from engine.mapping.queue_batch import QueueBatch
 from engine.mapping.queue_hold import QueueHold
 from engine.mapping.queue_outcome import QueueOutcome, judge
 from engine.mapping.source import QueueSource
+from engine.mapping.waits import Waits
 from engine.value import dataclass
 
 SHORTEST_PAUSE = timedelta(milliseconds=500)
@@ -52,6 +53,7 @@ class QueueInvoker:
         clock: Clock,
         feed: Feed,
         stopping: asyncio.Event,
+        waits: Waits,
         on_trouble: Callable[[str | None], None],
         on_refusal: Callable[[], None],
     ) -> None:
@@ -67,6 +69,7 @@ class QueueInvoker:
         self._clock = clock
         self._feed = feed
         self._stopping = stopping
+        self._waits = waits
         self._on_trouble = on_trouble
         self._on_refusal = on_refusal
 
@@ -92,8 +95,9 @@ class QueueInvoker:
                 return Attempted(request_id, outcome, answer.function_error is not None)
             self._on_refusal()
             again_at = self._clock.now() + pause
-            if again_at >= batch.returns_at or await wait_until(self._stopping, again_at, self._clock):
-                return Attempted(request_id, QueueOutcome((), messages), begun=False)
+            with self._waits.of(len(messages), again_at, "retry"):
+                if again_at >= batch.returns_at or await wait_until(self._stopping, again_at, self._clock):
+                    return Attempted(request_id, QueueOutcome((), messages), begun=False)
             pause = min(pause * 2, LONGEST_PAUSE)
             request_id = new_request_id()
 

@@ -32,6 +32,7 @@ from engine.mapping.queue_scaling import (
     scaling_limits,
 )
 from engine.mapping.source import QueueMessage, QueueSource
+from engine.mapping.waits import Waits
 from engine.value import dataclass
 
 SHORTEST_PAUSE = timedelta(seconds=1)
@@ -94,6 +95,7 @@ class QueueMapping:
     ) -> None:
         """`qualifier` is that of the function, if the mapping has one."""
         self.ready = asyncio.Event()
+        self.waits = Waits()
         self._source = source
         self._function = function
         self._options = options
@@ -118,6 +120,7 @@ class QueueMapping:
             clock=clock,
             feed=feed,
             stopping=self._stopping,
+            waits=self.waits,
             on_trouble=self._note_trouble,
             on_refusal=self._lower_concurrency,
         )
@@ -185,8 +188,9 @@ class QueueMapping:
             await self._receive_first(group)
         opened_at = now = self._clock.now()
         while (batch := self._buffer.close(opened_at, now)) is None:
-            left = opened_at + self._options.window - now
-            await self._receive(group, self._options.batch_size - len(self._buffer), left)
+            closes_at = opened_at + self._options.window
+            with self.waits.of(len(self._buffer), closes_at, "batching window"):
+                await self._receive(group, self._options.batch_size - len(self._buffer), closes_at - now)
             now = self._clock.now()
         return batch
 

@@ -17,6 +17,7 @@ from engine.mapping.stream_batching import GrowingBatch, WaitUntil
 from engine.mapping.stream_job import StreamJob
 from engine.mapping.stream_record import ReadyRecord
 from engine.mapping.tumbling_window import window_of
+from engine.mapping.waits import Reason
 
 FULL_BYTES = 8 * 1024 * 1024  # of records that wait in one lane
 
@@ -102,7 +103,7 @@ class ShardLane:
             elif self._has_ended():
                 return True
             else:
-                await self._wait(None if window is None else window.end)
+                await self._wait(None if window is None else window.end, 0, "tumbling window")
             return False
         step = batch.next_step(
             self._job.now,
@@ -111,7 +112,7 @@ class ShardLane:
             before=None if window is None else window.end,
         )
         if isinstance(step, WaitUntil):
-            await self._wait(step.moment)
+            await self._wait(step.moment, len(batch.records), "batching window")
             return False
         self._growing = None
         request_id, job = new_request_id(), self._job
@@ -157,10 +158,11 @@ class ShardLane:
     def _has_ended(self) -> bool:
         return self._tip.ended and not self._waiting and self._progress.resume_after[self.number] is None
 
-    async def _wait(self, moment: datetime | None) -> None:
+    async def _wait(self, moment: datetime | None, count: int, reason: Reason) -> None:
         """Return when there is news, or at `moment`. When that has passed, the reader is asked to look."""
         if moment is not None and moment > self._job.now:
-            await wait_until(self.news, moment, self._job.clock)
+            with self._job.waits.of(count, moment, reason):
+                await wait_until(self.news, moment, self._job.clock)
         else:
             if moment is not None:
                 self._tip.may_have_more = True

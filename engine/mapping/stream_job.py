@@ -12,6 +12,7 @@ from engine.mapping.failure_record import Origin
 from engine.mapping.filter_criteria import FilterCriteria
 from engine.mapping.source import StreamSource
 from engine.mapping.stream_settings import StreamMappingSettings
+from engine.mapping.waits import Waits
 from engine.store.database import Store
 
 ProcessingResult = Literal["No records processed", "OK", "PROBLEM: Function call failed"]
@@ -48,6 +49,7 @@ class StreamJob:
         self.clock = clock
         self.criteria = criteria
         self.last_processing_result: ProcessingResult = "No records processed"
+        self.waits = Waits()
         self.stopping = asyncio.Event()  # what fails is not tried again then
         self.invoking, self.reading = Trouble(self), Trouble(self)
         self._feed = feed

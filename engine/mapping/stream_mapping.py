@@ -20,6 +20,7 @@ from engine.mapping.checkpoints import Checkpoint
 from engine.mapping.shard_run import ShardRun
 from engine.mapping.source import Shard, StartingPosition
 from engine.mapping.stream_job import ProcessingResult, StreamJob
+from engine.mapping.waits import Waits
 
 T = TypeVar("T")
 
@@ -47,6 +48,11 @@ class StreamMapping:
     def last_processing_result(self) -> ProcessingResult:
         """AWS's LastProcessingResult."""
         return self._job.last_processing_result
+
+    @property
+    def waits(self) -> Waits:
+        """What it has in hand that waits for its time."""
+        return self._job.waits
 
     async def run(self) -> None:
         """Read until cancelled; then let running invocations finish, and store how far that is.

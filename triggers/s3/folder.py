@@ -106,6 +106,7 @@ class BucketFolder:
         self._refused: set[str] = set()
         self._looks_asked: list[_Look] = []
         self._looks: list[_Look] = []  # those for which the folder has been scanned
+        self._has_ended = False
         locks.on_release = self._awake.set
 
     async def run(self) -> None:
@@ -120,6 +121,7 @@ class BucketFolder:
                         await self._rest()
         finally:
             self._close_watch()
+            self._has_ended = True
             self._looks += self._looks_asked
             self._end_looks()
 
@@ -128,6 +130,8 @@ class BucketFolder:
 
         Files that somebody is still writing, or that cannot be read, are not waited for: `held_up` has them.
         """
+        if self._has_ended:
+            return
         look = _Look(self._world.now(), asyncio.get_running_loop().create_future())
         self._looks_asked.append(look)
         self._awake.set()

@@ -166,6 +166,21 @@ def counts(connection: sqlite3.Connection, queue: QueueAttributes, now: datetime
     return Counts(visible, in_flight, hidden - in_flight)
 
 
+def hidden_by_queue(connection: sqlite3.Connection, now: datetime) -> list[tuple[str, int, datetime]]:
+    """Return, for each queue with hidden or delayed messages, how many and when the first will show.
+
+    What a mapping has in hand is not counted.
+    """
+    return [
+        (queue, count, from_millis(visible_at))
+        for queue, count, visible_at in connection.execute(
+            "SELECT queue, count(*), min(visible_at) FROM sqs_messages WHERE leased = 0 AND visible_at > ?"
+            " GROUP BY queue ORDER BY queue",
+            (to_millis(now),),
+        )
+    ]
+
+
 def oldest_kept(queue: QueueAttributes, now: datetime) -> int:
     """Return up to when, in milliseconds from 1970, what was sent is past the retention period."""
     return to_millis(now - queue.message_retention_period)
