@@ -29,49 +29,54 @@ class Position:
 def resume(
     connection: sqlite3.Connection, schedules: Sequence[Schedule], now: datetime
 ) -> dict[str, Position]:
-    """Return every schedule's position, having created new ones and forgotten those that are gone.
+    """Return the positions of all schedules by key, having forgotten those that headrace.toml has no more."""
+    positions = {schedule.key: place(connection, schedule, now) for schedule in schedules}
+    known = connection.execute("SELECT name FROM schedules").fetchall()
+    for (key,) in known:
+        if key not in positions and "/" not in key:
+            forget(connection, key)
+    return positions
+
+
+def place(connection: sqlite3.Connection, schedule: Schedule, now: datetime) -> Position:
+    """Return a schedule's position, which is stored.
 
     A schedule whose definition changed is created anew. One that was or is disabled, or that skips missed
     runs, is settled up to `now`, which is in whole milliseconds. What waited in a window goes on
     waiting, unless its schedule is new, changed or disabled.
     """
-    waiting = _waiting(connection)
-    rows = {
-        name: (definition, from_millis(created), from_millis(settled), enabled == 1)
-        for name, definition, created, settled, enabled in connection.execute(
-            "SELECT name, definition, created_at, settled_at, enabled FROM schedules"
-        )
-    }
-    positions = {}
-    for schedule in schedules:
-        row = rows.get(schedule.name)
-        if row is None or row[0] != schedule.definition:
-            positions[schedule.name] = _created(schedule, now)
-            continue
-        _, created, settled, was_enabled = row
-        if schedule.missed_runs == "skip" or not (was_enabled and schedule.enabled):
+    key = schedule.key
+    row = connection.execute(
+        "SELECT definition, created_at, settled_at, enabled FROM schedules WHERE name = ?", (key,)
+    ).fetchone()
+    if row is None or row[0] != schedule.definition:
+        position = _created(schedule, now)
+    else:
+        settled = from_millis(row[2])
+        if schedule.missed_runs == "skip" or not (row[3] == 1 and schedule.enabled):
             settled = max(settled, now)
-        kept = waiting.get(schedule.name, ()) if schedule.enabled else ()
-        positions[schedule.name] = Position(created, settled, tuple(kept))
-    connection.execute("DELETE FROM schedules")
-    connection.executemany(
-        "INSERT INTO schedules (name, definition, created_at, settled_at, enabled) VALUES (?, ?, ?, ?, ?)",
-        [
-            (
-                schedule.name,
-                schedule.definition,
-                to_millis(positions[schedule.name].created),
-                to_millis(positions[schedule.name].settled),
-                int(schedule.enabled),
-            )
-            for schedule in schedules
-        ],
+        waiting = _waiting(connection, key) if schedule.enabled else ()
+        position = Position(from_millis(row[1]), settled, tuple(waiting))
+    if not position.waiting:
+        connection.execute("DELETE FROM schedule_windows WHERE name = ?", (key,))
+    connection.execute(
+        "INSERT OR REPLACE INTO schedules (name, definition, created_at, settled_at, enabled)"
+        " VALUES (?, ?, ?, ?, ?)",
+        (
+            key,
+            schedule.definition,
+            to_millis(position.created),
+            to_millis(position.settled),
+            int(schedule.enabled),
+        ),
     )
-    connection.execute("DELETE FROM schedule_windows")
-    for name, position in positions.items():
-        for due, fires in position.waiting:
-            _let_wait(connection, name, due, fires)
-    return positions
+    return position
+
+
+def forget(connection: sqlite3.Connection, key: str) -> None:
+    """Delete a schedule's position, and the runs that wait in its window."""
+    connection.execute("DELETE FROM schedules WHERE name = ?", (key,))
+    connection.execute("DELETE FROM schedule_windows WHERE name = ?", (key,))
 
 
 def settle(connection: sqlite3.Connection, settled: Mapping[str, datetime]) -> None:
@@ -85,7 +90,10 @@ def settle(connection: sqlite3.Connection, settled: Mapping[str, datetime]) -> N
 def begin_window(connection: sqlite3.Connection, name: str, due: datetime, fires: datetime) -> None:
     """Let the run that was due wait in its flexible window; it is settled now."""
     settle(connection, {name: due})
-    _let_wait(connection, name, due, fires)
+    connection.execute(
+        "INSERT OR REPLACE INTO schedule_windows (name, due_at, fires_at) VALUES (?, ?, ?)",
+        (name, to_millis(due), to_millis(fires)),
+    )
 
 
 def end_windows(connection: sqlite3.Connection, runs: Sequence[tuple[str, datetime]]) -> None:
@@ -96,20 +104,11 @@ def end_windows(connection: sqlite3.Connection, runs: Sequence[tuple[str, dateti
     )
 
 
-def _let_wait(connection: sqlite3.Connection, name: str, due: datetime, fires: datetime) -> None:
-    connection.execute(
-        "INSERT OR REPLACE INTO schedule_windows (name, due_at, fires_at) VALUES (?, ?, ?)",
-        (name, to_millis(due), to_millis(fires)),
+def _waiting(connection: sqlite3.Connection, key: str) -> list[tuple[datetime, datetime]]:
+    rows = connection.execute(
+        "SELECT due_at, fires_at FROM schedule_windows WHERE name = ? ORDER BY fires_at", (key,)
     )
-
-
-def _waiting(connection: sqlite3.Connection) -> dict[str, list[tuple[datetime, datetime]]]:
-    waiting: dict[str, list[tuple[datetime, datetime]]] = {}
-    for name, due, fires in connection.execute(
-        "SELECT name, due_at, fires_at FROM schedule_windows ORDER BY fires_at"
-    ):
-        waiting.setdefault(name, []).append((from_millis(due), from_millis(fires)))
-    return waiting
+    return [(from_millis(due), from_millis(fires)) for due, fires in rows]
 
 
 def _created(schedule: Schedule, now: datetime) -> Position:

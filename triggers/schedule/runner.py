@@ -4,18 +4,20 @@ Reads:   the position of every schedule, once, at start.
 Yields:  one asynchronous event a run, stored together with the schedule's new position.
 Missed:  runs that came due while nothing was running are skipped, or made up for, as each schedule says.
 Windows: a run that came due waits for its moment in the store, and goes on waiting there after a restart.
+Changes: schedules are taken and dropped while others run.
 Source:  EventBridge and EventBridge Scheduler user guides; Lambda is invoked asynchronously by both.
 """
 
 import asyncio
 import sqlite3
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from importlib import import_module
 from random import Random
-from typing import Literal
+from typing import Any, Literal
 
 from engine.clock import Clock, from_millis, iso_seconds, to_millis
 from engine.errors import StoreError
@@ -23,8 +25,18 @@ from engine.feed import EventEmitted, Feed, Notice
 from engine.invocation.event import AsyncEvent, EventAcceptor, new_request_id
 from engine.store.database import Store
 from engine.value import dataclass
+from triggers.delivery.courier import Courier
+from triggers.delivery.target import Outcome, Parcel
 from triggers.schedule.expression import Timing
-from triggers.schedule.position import Position, begin_window, end_windows, resume, settle
+from triggers.schedule.position import (
+    Position,
+    begin_window,
+    end_windows,
+    forget,
+    place,
+    resume,
+    settle,
+)
 from triggers.schedule.schedule import Schedule
 
 FIRINGS_PER_WRITE = 500
@@ -41,8 +53,20 @@ class Firing:
     waited: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """What a firing sends: an event for a function, or parcels."""
+
+    firing: Firing
+    event: AsyncEvent | None
+    parcels: Sequence[Parcel] = ()
+
+
 class ScheduleRunner:
-    """Runs schedules until cancelled. `random` draws the moments within flexible windows."""
+    """Runs schedules until cancelled; a `Timetable` for those that are made meanwhile.
+
+    `random` draws the moments within flexible windows; `courier` is there for schedules with `calls`.
+    """
 
     name = "schedules"
 
@@ -54,38 +78,84 @@ class ScheduleRunner:
         feed: Feed,
         clock: Clock,
         random: Random,
+        *,
+        courier: Courier | None = None,
     ) -> None:
-        self._schedules = {schedule.name: schedule for schedule in schedules}
+        self._schedules = {schedule.key: schedule for schedule in schedules}
         self._store = store
         self._acceptor = acceptor
         self._feed = feed
         self._clock = clock
         self._random = random
+        self._courier = courier
         self._due: asyncio.Queue[Firing] = asyncio.Queue()
         self._window_ends: dict[str, datetime] = {}
+        self._windows: dict[str, set[asyncio.Task[None]]] = {}
         self._timings: dict[str, Timing] = {}
+        self._taken: list[tuple[Schedule, Position]] = []  # before there is anybody to run them
+        self._is_wanted = asyncio.Event()
+        self._group: asyncio.TaskGroup | None = None
+        self._scheduler: Any = None
 
     async def run(self) -> None:
-        """Make up for missed runs, then run every enabled schedule; return at once when there is none."""
+        """Make up for missed runs, then run every enabled schedule."""
         now = from_millis(to_millis(self._clock.now()))
-        positions = await self._resume(now)
-        enabled = [schedule for schedule in self._schedules.values() if schedule.enabled]
-        if not enabled:
-            return
+        initial = list(self._schedules.values())
+        positions = await self._resume(initial, now)
+        enabled = [schedule for schedule in initial if schedule.enabled]
         self._timings = {
-            schedule.name: schedule.timing(positions[schedule.name].created) for schedule in enabled
+            schedule.key: schedule.timing(positions[schedule.key].created) for schedule in enabled
         }
         settled = {
-            schedule.name: await self._catch_up(schedule, positions[schedule.name], now)
-            for schedule in enabled
+            schedule.key: await self._catch_up(schedule, positions[schedule.key], now) for schedule in enabled
         }
+        self._taken = [
+            *(
+                (schedule, replace(positions[schedule.key], settled=settled[schedule.key]))
+                for schedule in enabled
+                if self._schedules.get(schedule.key) is schedule
+            ),
+            *((schedule, position) for schedule, position in self._taken if schedule not in initial),
+        ]
         async with asyncio.TaskGroup() as group:
+            self._group = group
             group.create_task(self._fire_what_is_due(), name="schedules: fire")
-            for schedule in enabled:
-                for due, fires in positions[schedule.name].waiting:
-                    self._window_ends[schedule.name] = fires
-                    group.create_task(self._wait_in_window(Firing(schedule, due, waited=True), fires))
-            await self._schedule(settled, group)
+            if self._taken:
+                self._is_wanted.set()
+            await self._is_wanted.wait()
+            await self._schedule()
+
+    def place_in(self, connection: sqlite3.Connection, schedule: Schedule) -> Position:
+        """Store a schedule's position: a new one, or that of the schedule it replaces if both are alike."""
+        return place(connection, schedule, from_millis(to_millis(self._clock.now())))
+
+    def take(self, schedule: Schedule, position: Position) -> None:
+        """Run a schedule that was placed, instead of the one of the same key."""
+        self.drop(schedule.key)
+        self._schedules[schedule.key] = schedule
+        if not schedule.enabled:
+            return
+        self._timings[schedule.key] = schedule.timing(position.created)
+        if self._scheduler is not None:
+            self._begin(schedule, position)
+        else:
+            self._taken.append((schedule, position))
+            self._is_wanted.set()
+
+    def forget_in(self, connection: sqlite3.Connection, key: str) -> None:
+        """Delete a schedule's position, and the runs that wait."""
+        forget(connection, key)
+
+    def drop(self, key: str) -> None:
+        """Run a schedule no more; what waits in its window is forgotten too."""
+        self._schedules.pop(key, None)
+        self._timings.pop(key, None)
+        self._window_ends.pop(key, None)
+        self._taken = [(schedule, position) for schedule, position in self._taken if schedule.key != key]
+        for task in self._windows.pop(key, ()):
+            task.cancel()
+        if self._scheduler is not None and self._scheduler.get_job(key) is not None:
+            self._scheduler.remove_job(key)
 
     def next_runs(self) -> dict[str, datetime | None]:
         """Return when each schedule comes due next: None when it is disabled, over, or not yet started."""
@@ -95,8 +165,8 @@ class ScheduleRunner:
             for name in self._schedules
         }
 
-    async def _resume(self, now: datetime) -> dict[str, Position]:
-        operation = partial(resume, schedules=tuple(self._schedules.values()), now=now)
+    async def _resume(self, schedules: Sequence[Schedule], now: datetime) -> dict[str, Position]:
+        operation = partial(resume, schedules=schedules, now=now)
         pause = SHORTEST_RETRY
         while True:
             try:
@@ -108,7 +178,7 @@ class ScheduleRunner:
         """Fire what was missed before `now`; return up to when the schedule is settled then."""
         if position.created == now:
             return position.settled
-        timing = self._timings[schedule.name]
+        timing = self._timings[schedule.key]
         if schedule.missed_runs == "last":
             latest = timing.latest_between(position.settled, now)
             if latest is not None:
@@ -130,35 +200,17 @@ class ScheduleRunner:
             due = timing.next_after(due)
         return firings
 
-    async def _schedule(self, settled: dict[str, datetime], group: asyncio.TaskGroup) -> None:
+    async def _schedule(self) -> None:
         """Let APScheduler put what comes due into the queue, until cancelled."""
         # APScheduler takes long to import, and other sources need not wait for it.
         trigger = await asyncio.to_thread(import_module, "triggers.schedule.trigger")
-
-        def deliver(name: str, moments: Sequence[datetime]) -> None:
-            for due in moments:
-                firing = Firing(self._schedules[name], due.astimezone(UTC))
-                if firing.schedule.window:
-                    group.create_task(self._enter_window(firing, self._moment_in_window(firing)))
-                else:
-                    self._due.put_nowait(firing)
-
         scheduler = trigger.SimulatorScheduler(
             timezone=UTC, executors={"default": trigger.NominalTimesExecutor()}
         )
-        for name, timing in self._timings.items():
-            if timing.next_after(settled[name]) is None:
-                schedule = self._schedules[name]
-                self._notice("info", schedule.source, f"{schedule.text} does not come due any more")
-                continue
-            scheduler.add_job(
-                deliver,
-                trigger.ScheduleTrigger(timing, settled[name]),
-                args=(name, ()),
-                id=name,
-                coalesce=False,
-                max_instances=1_000_000,
-            )
+        self._scheduler = scheduler
+        taken, self._taken = self._taken, []
+        for schedule, position in taken:
+            self._begin(schedule, position)
         scheduler.start()
         try:
             await asyncio.get_running_loop().create_future()
@@ -166,17 +218,57 @@ class ScheduleRunner:
             scheduler.shutdown(wait=False)
             await asyncio.sleep(0)  # APScheduler stops in a callback of its own
 
+    def _begin(self, schedule: Schedule, position: Position) -> None:
+        """Let a schedule come due, and what waits in its window fire."""
+        for due, fires in position.waiting:
+            self._window_ends[schedule.key] = fires
+            firing = Firing(schedule, due, waited=True)
+            self._in_window(schedule.key, self._wait_in_window(firing, fires))
+        timing = self._timings[schedule.key]
+        if timing.next_after(position.settled) is None:
+            self._notice("info", schedule.source, f"{schedule.text} does not come due any more")
+            return
+        self._scheduler.add_job(
+            self._deliver,
+            self._trigger(timing, position.settled),
+            args=(schedule.key, ()),
+            id=schedule.key,
+            coalesce=False,
+            max_instances=1_000_000,
+        )
+
+    def _trigger(self, timing: Timing, settled: datetime) -> Any:
+        return import_module("triggers.schedule.trigger").ScheduleTrigger(timing, settled)
+
+    def _deliver(self, key: str, moments: Sequence[datetime]) -> None:
+        schedule = self._schedules.get(key)
+        if schedule is None:
+            return
+        for due in moments:
+            firing = Firing(schedule, due.astimezone(UTC))
+            if schedule.window:
+                self._in_window(key, self._enter_window(firing, self._moment_in_window(firing)))
+            else:
+                self._due.put_nowait(firing)
+
+    def _in_window(self, key: str, waiting: Coroutine[Any, Any, None]) -> None:
+        assert self._group is not None
+        task = self._group.create_task(waiting)
+        tasks = self._windows.setdefault(key, set())
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
+
     def _moment_in_window(self, firing: Firing) -> datetime:
         """Draw when a firing leaves its window; the firings of one schedule keep their order."""
         drawn = firing.due + firing.schedule.window * self._random.random()
-        previous = self._window_ends.get(firing.schedule.name, firing.due)
+        previous = self._window_ends.get(firing.schedule.key, firing.due)
         moment = max(drawn, previous + timedelta(milliseconds=1))
-        self._window_ends[firing.schedule.name] = moment
+        self._window_ends[firing.schedule.key] = moment
         return moment
 
     async def _enter_window(self, firing: Firing, moment: datetime) -> None:
-        name, due = firing.schedule.name, firing.due
-        await self._insist(lambda: self._store.write(partial(begin_window, name=name, due=due, fires=moment)))
+        key, due = firing.schedule.key, firing.due
+        await self._insist(lambda: self._store.write(partial(begin_window, name=key, due=due, fires=moment)))
         await self._wait_in_window(Firing(firing.schedule, due, waited=True), moment)
 
     async def _wait_in_window(self, firing: Firing, moment: datetime) -> None:
@@ -191,9 +283,10 @@ class ScheduleRunner:
             await self._fire(firings)
 
     async def _fire(self, firings: Sequence[Firing]) -> None:
-        """Accept one event for each firing."""
-        events = [_event(firing) for firing in firings]
-        await self._insist(lambda: self._accept(firings, events))
+        """Accept what each firing sends, unless its schedule was dropped meanwhile."""
+        runs = [_run(firing) for firing in firings if firing.schedule.key in self._schedules]
+        if runs:
+            await self._insist(lambda: self._accept(runs))
 
     async def _insist(self, write: Callable[[], Awaitable[None]]) -> None:
         """Write, trying again for as long as the store fails; a write that has begun is seen through."""
@@ -211,29 +304,54 @@ class ScheduleRunner:
             else:
                 return
 
-    async def _accept(self, firings: Sequence[Firing], events: Sequence[AsyncEvent]) -> None:
-        settled = {firing.schedule.name: firing.due for firing in firings}
-        waited = [(firing.schedule.name, firing.due) for firing in firings if firing.waited]
+    async def _accept(self, runs: Sequence[_Run]) -> None:
+        firings = [run.firing for run in runs]
+        settled = {firing.schedule.key: firing.due for firing in firings}
+        waited = [(firing.schedule.key, firing.due) for firing in firings if firing.waited]
+        events = [run.event for run in runs if run.event is not None]
+        parcels = [parcel for run in runs for parcel in run.parcels]
+        over = [firing.schedule for firing in firings if self._is_last(firing)]
 
-        def operation(connection: sqlite3.Connection) -> None:
+        def operation(connection: sqlite3.Connection) -> tuple[list[Outcome], list[Schedule]]:
             settle(connection, settled)
             end_windows(connection, waited)
             self._acceptor.insert(connection, events)
+            outcomes = self._courier.send(connection, parcels) if self._courier is not None else []
+            completed = [
+                each for each in over if each.calls is not None and each.calls.complete_in(connection)
+            ]
+            for each in completed:
+                forget(connection, each.key)
+            return outcomes, completed
 
-        await self._store.write(operation)
+        outcomes, completed = await self._store.write(operation)
         self._acceptor.wake()
+        self._tell(runs)
+        if self._courier is not None:
+            self._courier.settle(outcomes)
+        for schedule in completed:
+            self.drop(schedule.key)
+            if schedule.calls is not None:
+                schedule.calls.completed()
+
+    def _is_last(self, firing: Firing) -> bool:
+        timing = self._timings.get(firing.schedule.key)
+        return timing is not None and timing.next_after(firing.due) is None
+
+    def _tell(self, runs: Sequence[_Run]) -> None:
         now = self._clock.now()
-        for firing, event in zip(firings, events, strict=True):
-            self._feed.publish(
-                EventEmitted(
-                    time=now,
-                    source=event.source,
-                    function=event.function,
-                    request_id=event.request_id,
-                    name="Scheduled Event",
-                    detail=iso_seconds(firing.due),
+        for run in runs:
+            if (event := run.event) is not None:
+                self._feed.publish(
+                    EventEmitted(
+                        time=now,
+                        source=event.source,
+                        function=event.function,
+                        request_id=event.request_id,
+                        name="Scheduled Event",
+                        detail=iso_seconds(run.firing.due),
+                    )
                 )
-            )
 
     async def _wait_for_the_store(self, error: StoreError, pause: timedelta) -> timedelta:
         self._notice("error", self.name, f"{error}; trying again in {pause.total_seconds():g} s")
@@ -244,11 +362,14 @@ class ScheduleRunner:
         self._feed.publish(Notice(time=self._clock.now(), level=level, place=place, text=text))
 
 
-def _event(firing: Firing) -> AsyncEvent:
-    request_id = new_request_id()
-    return AsyncEvent(
-        function=firing.schedule.function,
-        payload=firing.schedule.payload(request_id, firing.due),
-        source=firing.schedule.source,
+def _run(firing: Firing) -> _Run:
+    schedule, request_id = firing.schedule, new_request_id()
+    if schedule.calls is not None:
+        return _Run(firing, None, schedule.calls.parcels(request_id, firing.due))
+    event = AsyncEvent(
+        function=schedule.function,
+        payload=schedule.payload(request_id, firing.due),
+        source=schedule.source,
         request_id=request_id,
     )
+    return _Run(firing, event)

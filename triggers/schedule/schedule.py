@@ -1,21 +1,40 @@
-"""One configured schedule, as its runner needs it."""
+"""One schedule, as its runner needs it: of headrace.toml, or made over the API."""
 
+import sqlite3
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Self
+from typing import Protocol, Self
 from zoneinfo import ZoneInfo
 
 from engine.arn import Account
 from engine.clock import iso_seconds
 from engine.value import dataclass
+from triggers.delivery.target import Parcel
 from triggers.schedule.event import fill_input, rule_event, scheduler_event
 from triggers.schedule.expression import Expression, Kind, Timing, parse
 from triggers.schedule.rate import Rate
 from triggers.schedule.settings import MissedRuns, ScheduleSettings
 
 
+class Calls(Protocol):
+    """What the runs of a schedule that was made over the API call."""
+
+    def parcels(self, event_id: str, due: datetime) -> Sequence[Parcel]:
+        """Return what the run that was due at `due` sends."""
+
+    def complete_in(self, connection: sqlite3.Connection) -> bool:
+        """Delete the schedule after its last run, in that run's transaction; say whether it is deleted."""
+
+    def completed(self) -> None:
+        """Say that the transaction is committed that deleted it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """A schedule that calls `function`. `input` is JSON text, or None for the default event."""
+    """A schedule that calls `function`. `input` is JSON text, or None for the default event.
+
+    One that was made over the API has `calls` instead.
+    """
 
     name: str
     function: str
@@ -31,6 +50,7 @@ class Schedule:
     enabled: bool
     missed_runs: MissedRuns
     input: str | None
+    calls: Calls | None = None
 
     @classmethod
     def configured(cls, name: str, settings: ScheduleSettings, account: Account) -> Self:
@@ -53,10 +73,36 @@ class Schedule:
             input=settings.input,
         )
 
+    @classmethod
+    def of_rule(cls, name: str, expression: str, account: Account, *, enabled: bool, calls: Calls) -> Self:
+        """Make the schedule of a rule that PutRule was given. Raises InvalidExpression."""
+        return cls(
+            name=name,
+            function="",
+            kind="rule",
+            text=expression,
+            expression=parse(expression, "rule"),
+            account=account,
+            group="default",
+            zone="UTC",
+            start=None,
+            end=None,
+            window=timedelta(0),
+            enabled=enabled,
+            missed_runs="skip",
+            input=None,
+            calls=calls,
+        )
+
+    @property
+    def key(self) -> str:
+        """What tells it from all others, in the store too; names of headrace.toml have no slash."""
+        return self.name if self.calls is None else f"{self.kind}/{self.group}/{self.name}"
+
     @property
     def source(self) -> str:
         """What the schedule's events name as their source."""
-        return f"schedules.{self.name}"
+        return f"rules.{self.name}" if self.calls and self.kind == "rule" else f"schedules.{self.name}"
 
     @property
     def arn(self) -> str:

@@ -190,11 +190,17 @@ async def test_the_next_run_of_every_schedule_can_be_asked_for(machine: Machine,
         assert runner.next_runs() == {"tick": due, "off": None, "over": None}
 
 
-async def test_without_schedules_the_runner_returns(machine: Machine) -> None:
-    async with asyncio.timeout(1):
-        await ScheduleRunner(
-            [], machine.store, machine.acceptor, machine.feed, machine.clock, Random(7)
-        ).run()
+async def test_a_schedule_that_is_taken_and_dropped_while_others_run(machine: Machine) -> None:
+    schedule = Schedule.configured("late", ScheduleSettings(function="f", **every(10)), ACCOUNT)
+    async with machine.running() as runner:
+        await asyncio.sleep(60)
+        position = await machine.store.write(lambda connection: runner.place_in(connection, schedule))
+        runner.take(schedule, position)
+        await asyncio.sleep(1230)
+        runner.drop(schedule.key)
+        await machine.store.write(lambda connection: runner.forget_in(connection, schedule.key))
+        await asyncio.sleep(3600)
+    assert await machine.times() == ["2026-01-01T00:11:00Z", "2026-01-01T00:21:00Z"]
 
 
 @pytest.mark.parametrize(
