@@ -32,7 +32,7 @@ class Archive:
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """A replay. `properties` are the members that StartReplay was given; `replayed_to` is when its last came."""
+    """A replay. `properties` are what StartReplay was given; `replayed_to` is when its last event came."""
 
     name: str
     properties: Mapping[str, Any]
