@@ -63,30 +63,23 @@ class Script:
     simulator that crashes and starts again goes on with the same script.
     """
 
-    def __init__(self, path: Path, actions: Sequence[Action]) -> None:
+    def __init__(self, path: Path, actions: Sequence[Action], began: datetime) -> None:
         self.path = path
+        self.began = began
         self.actions = tuple(actions)
         self.failures: list[str] = []
         self.performed = 0
         self.lasting: list[Due] = []  # what changed settings: a simulator that starts again has to hear of it
         self.in_hand = 0  # replays that are under way
-        self._due: list[tuple[datetime, int, int]] | None = None  # moment, index of the action, repetition
-        self._started: datetime | None = None
+        self._due = [  # moment, index of the action, repetition
+            (moment_of(action.settings.at, began), index, 1) for index, action in enumerate(actions)
+        ]
+        heapq.heapify(self._due)
 
     @property
     def is_done(self) -> bool:
         """Whether every action was done, as often as it has to be."""
-        return self._due is not None and not self._due and not self.in_hand
-
-    def begin(self, started: datetime) -> None:
-        """Say when the simulation has begun; a second time it changes nothing."""
-        if self._due is None:
-            self._started = started
-            self._due = [
-                (moment_of(action.settings.at, started), index, 1)
-                for index, action in enumerate(self.actions)
-            ]
-            heapq.heapify(self._due)
+        return not self._due and not self.in_hand
 
     def next_moment(self) -> datetime | None:
         """Return when something is to be done next; None when nothing is."""
@@ -95,28 +88,27 @@ class Script:
     def take(self) -> Due:
         """Return what is due next, which is no longer due then; its repetition is."""
         assert self._due, "there is nothing to take"
-        assert self._started is not None, "the script has begun"
         moment, index, repetition = heapq.heappop(self._due)
         action = self.actions[index]
-        if (again := _again(action.settings, moment, repetition, self._started)) is not None:
+        if (again := _again(action.settings, moment, repetition, self.began)) is not None:
             heapq.heappush(self._due, (again, index, repetition + 1))
         return Due(moment, action, repetition)
 
     def unreached(self) -> Iterator[str]:
         """Yield a line for each action that the simulation ended before."""
-        for moment, index, repetition in sorted(self._due or ()):
+        for moment, index, repetition in sorted(self._due):
             action = self.actions[index]
             if repetition == 1:
                 at = iso_seconds(moment)
                 yield f"{action.place}.{action.name}: was to be done at {at}: the simulation ended before"
 
 
-def moment_of(at: Moment, started: datetime) -> datetime:
+def moment_of(at: Moment, began: datetime) -> datetime:
     """Return a moment of a script in the calendar of a simulation."""
-    return at if isinstance(at, datetime) else started + at
+    return at if isinstance(at, datetime) else began + at
 
 
-def _again(settings: ActionSettings, moment: datetime, repetition: int, started: datetime) -> datetime | None:
+def _again(settings: ActionSettings, moment: datetime, repetition: int, began: datetime) -> datetime | None:
     """Return when an action that was due at `moment` is due again."""
     if settings.every is None:
         return None
@@ -124,7 +116,7 @@ def _again(settings: ActionSettings, moment: datetime, repetition: int, started:
         return moment + settings.every if repetition < settings.count else None
     assert settings.until is not None, "what is repeated has an end"
     again = moment + settings.every
-    return again if again <= moment_of(settings.until, started) else None
+    return again if again <= moment_of(settings.until, began) else None
 
 
 def load_script(
@@ -159,7 +151,7 @@ def load_script(
         actions.append(action)
     if problems:
         raise ConfigurationError([f"{path}: {problem}" for problem in problems])
-    return Script(path, actions)
+    return Script(path, actions, began)
 
 
 def _with_faults(

@@ -69,7 +69,6 @@ def problems(configuration: Configuration, text: str, name: str = "script.toml",
 
 def due(script: Script) -> list[tuple[float, str, int]]:
     """Return the seconds from the start, the place and the repetition of all that is to be done."""
-    script.begin(BEGAN)
     found = []
     while script.next_moment() is not None:
         each = script.take()
@@ -402,7 +401,6 @@ def test_what_the_simulation_ended_before_is_told(configuration: Configuration) 
         configuration,
         f'[[actions]]\nat = "1m"\n{SEND}\n[[actions]]\nat = "2m"\nevery = "1m"\ncount = 9\n{SEND}',
     )
-    script.begin(BEGAN)
     assert not script.is_done
     script.take()
     assert list(script.unreached()) == [
