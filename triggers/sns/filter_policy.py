@@ -19,7 +19,7 @@ SCOPES: tuple[Scope, ...] = ("MessageAttributes", "MessageBody")
 COMBINATIONS_MOST, KEYS_MOST = 150, 5
 POLICY_BYTES = 256 * 1024
 OR = "$or"
-# What has been read of a token when it is refused: a name with the beginning of its value, half a text, or all.
+# What has been read of a refused token: a name with the beginning of its value, half a text, or all of it.
 _VALUE = r"true|false|null|-?[0-9][0-9.eE+-]*|."
 _READ = re.compile(rf'"(?:[^"\\]|\\.)*"\s*:\s*(?:{_VALUE})|{_VALUE}')
 

@@ -11,6 +11,7 @@ import orjson
 
 from engine.arn import Account
 from engine.value import dataclass
+from triggers.sns.access_policy import is_policy
 from triggers.sns.errors import InvalidParameter
 
 NAME = re.compile(r"[A-Za-z0-9_-]{1,256}|[A-Za-z0-9_-]{1,251}\.fifo")
@@ -121,6 +122,8 @@ def problem_of_attribute(name: str, value: str, *, is_fifo: bool) -> str | None:
         return "AttributeName"
     if name in _CHOICES and value not in _CHOICES[name]:
         return f"{name}: Invalid value [{value}]. Must be {' or '.join(_CHOICES[name])}."
+    if name == "Policy" and not is_policy(value):
+        return "Policy Error: null"
     if name == "DisplayName":
         return "DisplayName" if len(value) > 100 else None
     if name == "MaximumMessageSize":
