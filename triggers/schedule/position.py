@@ -104,6 +104,16 @@ def end_windows(connection: sqlite3.Connection, runs: Sequence[tuple[str, dateti
     )
 
 
+def windows_by_schedule(connection: sqlite3.Connection) -> list[tuple[str, int, datetime]]:
+    """Return each schedule that has runs in its flexible window, how many, and when the first fires."""
+    return [
+        (key, count, from_millis(fires_at))
+        for key, count, fires_at in connection.execute(
+            "SELECT name, count(*), min(fires_at) FROM schedule_windows GROUP BY name ORDER BY name"
+        )
+    ]
+
+
 def _waiting(connection: sqlite3.Connection, key: str) -> list[tuple[datetime, datetime]]:
     rows = connection.execute(
         "SELECT due_at, fires_at FROM schedule_windows WHERE name = ? ORDER BY fires_at", (key,)
