@@ -8,6 +8,7 @@ from engine.clock import Clock
 from engine.invocation.destination import Destination, FunctionDestination
 from engine.invocation.event import EventAcceptor
 from engine.mapping.failure_destination import FailureDestination, MessageDestination, ObjectDestination
+from engine.mapping.function_reference import parse_reference
 from headrace.channels import Channels
 from headrace.config import Configuration
 from headrace.references import resolve
@@ -39,6 +40,9 @@ class Destinations:
         """Return where ended events of a function go; None for None."""
         if reference is None:
             return None
+        function = parse_reference(reference, self._account)
+        if function is not None and function.qualifier is not None:
+            return FunctionDestination(function.name, function.arn, self._acceptor, function.qualifier)
         kind, name = resolve(reference, ("functions", "queues"))
         if kind == "queues":
             return self._queue(name)

@@ -27,9 +27,9 @@ class CodeStore:
         self._folder = state / FOLDER
         self._unpacked = state / "code"
 
-    def path(self, code: Code) -> Path:
-        """Return where the .zip file is."""
-        return self._path(code.digest)
+    def path(self, digest: str) -> Path:
+        """Return where the .zip file with this SHA-256 is."""
+        return self._folder / f"{digest}.zip"
 
     def put(self, content: bytes) -> Code:
         """Store a .zip file; what is there already stays as it is.
@@ -47,7 +47,7 @@ class CodeStore:
                 file.flush()
                 os.fsync(file.fileno())
             size = unpack(new, self._unpacked / unpacked_name(digest))
-            new.replace(self._path(digest))
+            new.replace(self.path(digest))
         finally:
             new.unlink(missing_ok=True)
         _make_durable(self._folder)
@@ -55,7 +55,7 @@ class CodeStore:
 
     def remove(self, digest: str) -> None:
         """Remove a .zip file that nothing refers to, and what was unpacked of it."""
-        self._path(digest).unlink(missing_ok=True)
+        self.path(digest).unlink(missing_ok=True)
         shutil.rmtree(self._unpacked / unpacked_name(digest), ignore_errors=True)
 
     def remove_all_but(self, digests: Collection[str]) -> None:
@@ -67,9 +67,6 @@ class CodeStore:
                     path.unlink(missing_ok=True)
                 elif stored[1] not in digests:
                     self.remove(stored[1])
-
-    def _path(self, digest: str) -> Path:
-        return self._folder / f"{digest}.zip"
 
 
 def _make_durable(folder: Path) -> None:

@@ -28,7 +28,7 @@ def define_deployed(
     return FunctionDefinition(
         name=name,
         handler=members["Handler"],
-        package=Package(name, codes.path(version.code)),
+        package=Package(name, codes.path(version.code.digest)),
         program=None,
         python=python,
         runtime=runtime,
@@ -42,5 +42,5 @@ def define_deployed(
         simulated_duration=parse_simulated_duration(defaults.simulated_duration),
         simulated_init_duration=parse_simulated_duration(defaults.simulated_init_duration),
         version=version.version,
-        layers=tuple(Package(name, codes.path(layer.code)) for layer in version.layers),
+        layers=tuple(Package(name, codes.path(layer.code.digest)) for layer in version.layers),
     )

@@ -19,14 +19,6 @@ from engine.functions.deployed import (
 _OF_THE_ROW = ("name", "versions", "is_declared")
 
 
-def has_any(connection: sqlite3.Connection) -> bool:
-    """Say whether the API has made anything."""
-    row = connection.execute(
-        "SELECT EXISTS (SELECT 1 FROM function) OR EXISTS (SELECT 1 FROM layer)"
-    ).fetchone()
-    return bool(row[0])
-
-
 def load_functions(connection: sqlite3.Connection) -> list[DeployedFunction]:
     """Return all functions, by name. Of those that a configuration declares, versions are not stored."""
     versions: dict[str, dict[str, DeployedVersion]] = {}

@@ -79,6 +79,10 @@ class Versions:
         routing = self._routing.get(version_key(function, qualifier))
         return self.get(function, qualifier if routing is None else routing.choose(self._chance.random()))
 
+    def names(self) -> list[str]:
+        """Return the names of all functions."""
+        return list(self._concurrency)
+
     def concurrency_of(self, function: str) -> Concurrency:
         """Return what all versions of a function share. Raises KeyError when there is none."""
         return self._concurrency[function]

@@ -79,8 +79,11 @@ class Destination(Protocol):
 class FunctionDestination:
     """Invokes a function asynchronously with the record as its event."""
 
-    def __init__(self, function: str, arn: str, acceptor: EventAcceptor) -> None:
+    def __init__(
+        self, function: str, arn: str, acceptor: EventAcceptor, qualifier: str | None = None
+    ) -> None:
         self.arn = arn
+        self._qualifier = qualifier
         self._function = function
         self._acceptor = acceptor
 
@@ -99,6 +102,7 @@ class FunctionDestination:
             message.body,
             source=f"functions.{message.function}",
             request_id=message.request_id,
+            qualifier=self._qualifier,
             lineage=message.lineage,
         )
         self._acceptor.insert(connection, [event])
