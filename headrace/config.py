@@ -25,6 +25,7 @@ from headrace.settings_problems import described, unknown_option
 if TYPE_CHECKING:
     from engine.mapping.settings import MappingSettings
     from triggers.dynamodb.settings import TableSettings
+    from triggers.eventbridge.settings import EventBusSettings
     from triggers.kinesis.settings import StreamSettings
     from triggers.s3.settings import BucketSettings
     from triggers.schedule.settings import ScheduleSettings
@@ -70,6 +71,7 @@ class ConfigurationFile:
     streams: "Mapping[str, StreamSettings]" = field(default_factory=dict)
     tables: "Mapping[str, TableSettings]" = field(default_factory=dict)
     schedules: "Mapping[str, ScheduleSettings]" = field(default_factory=dict)
+    event_buses: "Mapping[str, EventBusSettings]" = field(default_factory=dict)
     event_source_mappings: "Sequence[MappingSettings]" = ()
 
     def summary(self) -> str:
@@ -82,9 +84,16 @@ class ConfigurationFile:
             "stream": len(self.streams),
             "table": len(self.tables),
             "schedule": len(self.schedules),
+            "event bus": len(self.event_buses),
             "event source mapping": len(self.event_source_mappings),
         }
-        return ", ".join(f"{count} {kind}{'s'[: count != 1]}" for kind, count in counts.items() if count)
+        return ", ".join(f"{count} {_plural(kind, count)}" for kind, count in counts.items() if count)
+
+
+def _plural(kind: str, count: int) -> str:
+    if count == 1:
+        return kind
+    return f"{kind}es" if kind.endswith("s") else f"{kind}s"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,12 +7,14 @@ from typing import Any
 from engine.arn import Account
 
 SOURCE_KINDS = ("queues", "streams", "tables")  # what event source mappings read
-KINDS = ("functions", "buckets", "queues", "topics", "streams", "tables", "schedules")
+KINDS = ("functions", "buckets", "queues", "topics", "streams", "tables", "schedules", "event_buses")
 RECORD_KINDS = ("queues", "topics", "buckets")  # where stream mappings send what they give up
+EVENT_KINDS = ("functions", "queues", "topics", "event_buses")  # where ended events of functions go
+TARGET_KINDS = ("functions", "queues", "topics", "streams", "event_buses")  # of rules and schedules
 # What a table may refer to: (table, key inside a resource) -> kinds. A list of tables is looked into by name.
 REFERENCES: Mapping[tuple[str, ...], tuple[str, ...]] = {
-    ("functions", "on_success"): ("functions", "queues", "topics"),
-    ("functions", "on_failure"): ("functions", "queues", "topics"),
+    ("functions", "on_success"): EVENT_KINDS,
+    ("functions", "on_failure"): EVENT_KINDS,
     ("functions", "dead_letter"): ("queues", "topics"),
     ("buckets", "notifications", "function"): ("functions",),
     ("queues", "redrive_policy", "dead_letter_target_arn"): ("queues",),
@@ -20,6 +22,9 @@ REFERENCES: Mapping[tuple[str, ...], tuple[str, ...]] = {
     ("topics", "subscriptions", "endpoint"): ("functions", "queues"),
     ("topics", "subscriptions", "redrive_policy", "dead_letter_target_arn"): ("queues",),
     ("schedules", "function"): ("functions",),
+    ("event_buses", "rules", "targets"): TARGET_KINDS,
+    ("event_buses", "rules", "targets", "target"): TARGET_KINDS,
+    ("event_buses", "rules", "targets", "dead_letter"): ("queues",),
     ("event_source_mappings", "source"): SOURCE_KINDS,
     ("event_source_mappings", "function"): ("functions",),
     ("event_source_mappings", "destination_config", "on_failure"): RECORD_KINDS,
@@ -62,6 +67,8 @@ def _named_by_arn(arn: str) -> tuple[str, str]:
             return "topics", name
         case "kinesis", ["stream", name] if len(parts) == 6:
             return "streams", name
+        case "events", ["event-bus", name] if len(parts) == 6:
+            return "event_buses", name
         case "dynamodb", ["table", name, *_]:
             return "tables", name
         case "s3", [name] if len(parts) == 6:
@@ -110,6 +117,8 @@ def _problem(
         return elsewhere
     known = raw.get(kind)
     known = known if isinstance(known, dict) else {}
+    if (kind, name) == ("event_buses", "default"):
+        return None  # every account has it
     if name not in known:
         near = get_close_matches(name, known, n=1)
         others = ", ".join(sorted(known)) or "none yet"

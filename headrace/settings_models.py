@@ -54,6 +54,12 @@ def _schedules() -> Any:
     return dict[ScheduleName, ScheduleSettings]
 
 
+def _event_buses() -> Any:
+    from triggers.eventbridge.settings import BusName, EventBusSettings
+
+    return dict[BusName, EventBusSettings]
+
+
 def _event_source_mappings() -> Any:
     from engine.mapping.settings import MappingSettings
 
@@ -68,6 +74,7 @@ _TYPES: Mapping[str, Callable[[], Any]] = {
     "streams": _streams,
     "tables": _tables,
     "schedules": _schedules,
+    "event_buses": _event_buses,
     "event_source_mappings": _event_source_mappings,
 }
 TABLE_NAMES = tuple(_TYPES)
@@ -91,6 +98,7 @@ def nested_tables() -> Tables:
     from engine.functions.settings import FunctionSettings
     from engine.mapping import settings as mapping
     from triggers.dynamodb.settings import TableSettings
+    from triggers.eventbridge import settings as bus
     from triggers.kinesis.settings import StreamSettings
     from triggers.s3.settings import BucketSettings, NotificationSettings
     from triggers.schedule.settings import ScheduleSettings
@@ -98,6 +106,7 @@ def nested_tables() -> Tables:
     from triggers.sqs.settings import QueueSettings, RedriveAllowPolicySettings, RedrivePolicySettings
 
     mappings = ("event_source_mappings", "*")
+    rules = ("event_buses", "*", "rules", "*")
     return {
         ("functions", "*"): FunctionSettings,
         ("buckets", "*"): BucketSettings,
@@ -111,6 +120,11 @@ def nested_tables() -> Tables:
         ("streams", "*"): StreamSettings,
         ("tables", "*"): TableSettings,
         ("schedules", "*"): ScheduleSettings,
+        ("event_buses", "*"): bus.EventBusSettings,
+        rules: bus.RuleSettings,
+        (*rules, "targets", "*"): bus.EventTargetSettings,
+        (*rules, "targets", "*", "input_transformer"): bus.InputTransformerSettings,
+        (*rules, "targets", "*", "retry_policy"): bus.RetryPolicySettings,
         mappings: mapping.MappingSettings,
         (*mappings, "filter_criteria"): mapping.FilterCriteriaSettings,
         (*mappings, "filter_criteria", "filters", "*"): mapping.FilterSettings,
