@@ -84,7 +84,8 @@ class Simulator:
         buckets = bucket_folders(configuration)
         folder = stack.enter_context(StateFolder(configuration.state))
         self.store = await stack.enter_async_context(Store(folder.database, clock))
-        await stack.enter_async_context(History(self.store, self.feed, clock, settings.history_limit))
+        self.history = History(self.store, self.feed, clock, settings.history_limit)
+        await stack.enter_async_context(self.history)
         self._watcher = await stack.enter_async_context(FolderWatcher(clock, self.feed))
         self.functions = await stack.enter_async_context(
             Functions(
@@ -159,6 +160,7 @@ class Simulator:
     async def _wind_down(self, events: "asyncio.Task[None]", sources: Sequence["asyncio.Task[None]"]) -> None:
         """Take no new events; let what runs end within the grace, and abandon it then."""
         self.is_stopping = True
+        self.clock.let_go()
         for task in (events, *sources):
             task.cancel()
         at_rest = asyncio.create_task(self.functions.at_rest())

@@ -61,7 +61,7 @@ class History:
             self._writer.cancel()
             with suppress(asyncio.CancelledError):
                 await self._writer
-        await self._write()
+        await self.write()
 
     def _take(self, fact: Fact) -> None:
         if not isinstance(fact, InvocationFinished):
@@ -87,9 +87,10 @@ class History:
     async def _write_soon(self) -> None:
         await self._clock.world.sleep(WRITE_AFTER.total_seconds())
         self._writer = None
-        await self._write()
+        await self.write()
 
-    async def _write(self) -> None:
+    async def write(self) -> None:
+        """Write now what would be written soon."""
         rows, self._rows = self._rows[-self._limit :], []
         if not rows:
             return
