@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Self
 
+from engine.clock import Clock
+from engine.feed import Feed
 from engine.watching import FolderWatcher, Hint, Listener, Watch
 
 State = tuple[int, int, int, int]  # size, mtime_ns, ctime_ns, inode
@@ -22,7 +24,8 @@ class SimulatedFolderWatcher(FolderWatcher):
 
     misses_nothing = True
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock, feed: Feed) -> None:
+        super().__init__(clock, feed)
         self._looked: dict[Watch, _Looked] = {}
 
     async def __aexit__(self, *_: object) -> None:

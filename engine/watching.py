@@ -158,6 +158,9 @@ class FolderWatcher:
             logging.getLogger(name).removeFilter(self._filter)
         self._observers.clear()
 
+    def look(self) -> None:
+        """Report at once what has changed, where the watcher finds it out only so."""
+
     def watch(self, folder: Path, listener: Listener, *, recursive: bool = True, poll: bool = False) -> Watch:
         """Call `listener`, on the running loop, with what happens below `folder` until the watch is closed.
 

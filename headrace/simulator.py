@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from engine.clock import iso_seconds, running_clock
 from engine.feed import Fact, Feed, Notice, SimulatorReady
+from engine.functions.deployed_presence import has_deployments
 from engine.functions.invocation import Invocation, InvocationResult, Throttled
+from engine.functions.pace import Pace, RealPace
 from engine.functions.pool import Functions
 from engine.invocation.event import AsyncEvent, new_request_id
 from engine.invocation.event_queue import EventQueue
@@ -37,6 +39,7 @@ from headrace.sources import Sources, bucket_folders
 
 if TYPE_CHECKING:
     from engine.mapping.event_source_mappings import EventSourceMappings
+    from headrace.deployments import Deployments
 
 
 class Simulator:
@@ -45,6 +48,7 @@ class Simulator:
     `ready` is set once every source listens; `is_stopping` once no function is to be invoked but by one that
     is still running. Without `sources` nothing emits events: what is left is
     functions, the endpoint and the queue, as one command needs them. `endpoint` replaces the configured one.
+    `simulated` on a virtual loop, handlers take simulated time, and all that is random comes from `chance`.
     """
 
     def __init__(
@@ -55,15 +59,19 @@ class Simulator:
         sources: bool = True,
         endpoint: tuple[str, int] | None = None,
         chance: random.Random | None = None,
+        simulated: bool = False,
     ) -> None:
         self.configuration = configuration
         self.feed = feed
         self._has_sources = sources
         self._address = endpoint or configuration.file.simulator.host_and_port
+        self._is_simulated = simulated
         self._chance = chance or random.Random()  # noqa: S311 - draws moments, not secrets
         self.ready = asyncio.Event()
         self.is_stopping = False
         self.mappings: EventSourceMappings | None = None
+        self._deployments: Deployments | None = None
+        self._opening = asyncio.Lock()
         self._exit = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -86,7 +94,8 @@ class Simulator:
         self.store = await stack.enter_async_context(Store(folder.database, clock))
         self.history = History(self.store, self.feed, clock, settings.history_limit)
         await stack.enter_async_context(self.history)
-        self._watcher = await stack.enter_async_context(FolderWatcher(clock, self.feed))
+        self._watcher = await stack.enter_async_context(self._folder_watcher())
+        self.pace = self._pace()
         self.functions = await stack.enter_async_context(
             Functions(
                 configuration.functions.values(),
@@ -96,11 +105,14 @@ class Simulator:
                 state=configuration.state,
                 endpoint=lambda: self.listener.url,
                 max_environments=settings.max_environments,
-                watcher=self._watcher if self._has_sources else None,
+                watcher=self._watcher if self._has_sources and not self._is_simulated else None,
                 not_code=[configuration.state, *buckets],
                 reported=buckets,
+                pace=self.pace,
+                chance=self._chance,
             )
         )
+        stack.push_async_callback(self._close_deployments)
         self.events = EventQueue(self.store, clock, self.feed, self.functions)
         self.channels = await open_channels(configuration, self.store, clock, self.feed)
         self.sources = Sources(
@@ -120,6 +132,8 @@ class Simulator:
         )
         for name in configuration.functions:
             self.events.add(name, self._event_invoke_config(name))
+        if await self.store.read(has_deployments):
+            await self.deployments()
         await self.events.release_leases()
         self.listener = listen(*self._address)
         stack.callback(self.listener.close)
@@ -143,17 +157,18 @@ class Simulator:
                 if (mappings := await self._open_mappings()) is not None:
                     tasks.append(group.create_task(mappings.run(), name=mappings.name))
                     await mappings.ready.wait()
-                self._watch_configuration()
-                self._watch_state()
+                if not self._is_simulated:
+                    self._watch_configuration()
+                    self._watch_state()
             self.ready.set()
             self.feed.publish(SimulatorReady(self.clock.now(), self.listener.url))
             if self._has_sources and (schedules := self.sources.schedules) is not None:
                 # What they need takes long to load, and nobody has to wait for it.
                 tasks.append(group.create_task(schedules.run(), name=schedules.name))
             serving = group.create_task(self.serve(), name="endpoint")
-            tidying = group.create_task(self._remove_leftovers(), name="leftovers")
+            if not self._is_simulated:
+                tasks.append(group.create_task(self._remove_leftovers(), name="leftovers"))
             await stop.wait()
-            tidying.cancel()
             await self._wind_down(events, tasks)
             serving.cancel()
 
@@ -227,17 +242,72 @@ class Simulator:
     async def _remove_leftovers(self) -> None:
         """Remove what earlier simulators have left in the state folder, in a thread."""
         leftovers = await asyncio.to_thread(import_module, "engine.functions.leftovers")
-        packages = [definition.package for definition in self.configuration.functions.values()]
+        definitions = [version.definition for version in self.functions.versions]
+        packages = [
+            package for definition in definitions for package in (definition.package, *definition.layers)
+        ]
         await asyncio.to_thread(
             leftovers.remove_leftovers, self.configuration.state, packages, self.clock.real_now()
         )
 
+    async def deployments(self) -> "Deployments":
+        """Return the functions and layers of the API. Raises StoreError."""
+        async with self._opening:
+            if self._deployments is None:
+                from headrace.deployments import Deployments
+
+                deployments = Deployments(
+                    self.configuration,
+                    store=self.store,
+                    clock=self.clock,
+                    feed=self.feed,
+                    pool=self.functions,
+                    events=self.events,
+                    destination_of=self._destinations.of_events,
+                    configured=self._event_invoke_config,
+                    started=self._started,
+                )
+                await deployments.open()
+                self._deployments = deployments
+            return self._deployments
+
+    async def _close_deployments(self) -> None:
+        if self._deployments is not None:
+            await self._deployments.close()
+
     async def serve(self) -> None:
-        """Load what the first event will need, then answer on the endpoint until cancelled."""
+        """Load what the first event will need, then answer on the endpoint until cancelled.
+
+        In a simulation, where nobody is kept waiting, it is loaded when somebody connects.
+        """
+        if self._is_simulated:
+            await self._first_connection()
         await asyncio.to_thread(import_module, "engine.functions.environment")
         services = await asyncio.to_thread(import_module, "headrace.aws.services")
         async with services.endpoint(self):
             await asyncio.Event().wait()
+
+    async def _first_connection(self) -> None:
+        loop, connected = asyncio.get_running_loop(), asyncio.Event()
+        loop.add_reader(self.listener.socket, connected.set)
+        try:
+            await connected.wait()
+        finally:
+            loop.remove_reader(self.listener.socket)
+
+    def _folder_watcher(self) -> FolderWatcher:
+        if not self._is_simulated:
+            return FolderWatcher(self.clock, self.feed)
+        from engine.simulated_watching import SimulatedFolderWatcher
+
+        return SimulatedFolderWatcher(self.clock, self.feed)
+
+    def _pace(self) -> Pace:
+        if not self._is_simulated:
+            return RealPace(self.clock)
+        from engine.functions.simulated_pace import SimulatedPace
+
+        return SimulatedPace(self.clock, self._chance, self._watcher.look)
 
     async def invoke(self, function: str, payload: bytes) -> InvocationResult | Throttled:
         """Invoke a function synchronously. Raises ResourceNotFound when no function goes by this name."""
@@ -287,7 +357,7 @@ class Simulator:
             "started": iso_seconds(self._started),
             "functions": {
                 name: {**self.functions.figures(name), "queued": waiting.get(name, 0)}
-                for name in self.configuration.functions
+                for name in self.functions.versions.names()
             },
             "queues": {name: await queue.count() for name, queue in self.channels.queues.items()},
             "streams": {

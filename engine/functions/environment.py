@@ -280,6 +280,10 @@ class Environment:
             )
         )
 
+    def _memory_used_mb(self) -> int:
+        """Return the figure for the report: none in simulated time, as no two runs would have the same."""
+        return self._memory.used_mb if self._around.pace.is_real else 0
+
     def _fault(self, request_id: str, signal: Signal) -> Fault:
         match signal:
             case Failed(payload, error_type, in_init):
@@ -309,7 +313,7 @@ class Environment:
             invocation.request_id,
             duration_ms,
             self.function.memory_mb,
-            self._memory.used_mb,
+            self._memory_used_mb(),
             init_ms,
             None if fault is None else fault.status,
             fault.error_type if fault is not None and fault.status == "error" else None,
@@ -323,7 +327,7 @@ class Environment:
             log_tail=self._log.tail(),
             duration_ms=duration_ms,
             billed_ms=report.billed_ms,
-            memory_used_mb=self._memory.used_mb,
+            memory_used_mb=report.memory_used_mb,
             init_ms=init_ms,
             environment=self.name,
             executed_version=self.function.version,

@@ -51,7 +51,13 @@ class Pace(Protocol):
     ) -> AbstractAsyncContextManager[Stint]:
         """Begin a stint that may take `limit_seconds`; leaving it early gives up what it held."""
 
-    def alone(self) -> AbstractAsyncContextManager[None]:
+    def waiting(self) -> AbstractAsyncContextManager[object]:
+        """Within a handler's request: let what it waits for take its time."""
+
+    def request(self) -> AbstractAsyncContextManager[object]:
+        """Answer a request that comes while a handler works, which may be its."""
+
+    def alone(self) -> AbstractAsyncContextManager[object]:
         """Do other work with processes, such as ending one, without getting in the way of a stint."""
 
     def handler_clock(self, make: Callable[[int], HandlerClock]) -> HandlerClock | None:
@@ -66,7 +72,7 @@ class RealPace:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._alone = _Nothing()
+        self._nothing = _Nothing()
 
     def outside(self) -> AbstractContextManager[None]:
         return self._clock.outside()
@@ -81,8 +87,14 @@ class RealPace:
     ) -> "RealStint":
         return RealStint(self._clock, limit_seconds)
 
+    def waiting(self) -> "_Nothing":
+        return self._nothing
+
+    def request(self) -> "_Nothing":
+        return self._nothing
+
     def alone(self) -> "_Nothing":
-        return self._alone
+        return self._nothing
 
     def handler_clock(self, make: Callable[[int], HandlerClock]) -> None:  # noqa: ARG002
         return None

@@ -10,6 +10,7 @@ import ipaddress
 import logging
 import re
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import field
 from functools import lru_cache
 from typing import Self
@@ -69,10 +70,18 @@ class Endpoint:
     that a web page of another site makes in the user's browser.
     """
 
-    def __init__(self, listener: Listener, handlers: Handlers, grace_seconds: float = 2.0) -> None:
+    def __init__(
+        self,
+        listener: Listener,
+        handlers: Handlers,
+        grace_seconds: float = 2.0,
+        during: Callable[[], AbstractAsyncContextManager[object]] = nullcontext,
+    ) -> None:
+        """Each request is answered within what `during` returns."""
         self._listener = listener
         self._handlers = handlers
         self._grace_seconds = grace_seconds
+        self._during = during
         self._only_local_names = is_local_name(listener.host)
         self._http: web.Server | None = None
         self._server: asyncio.Server | None = None
@@ -110,7 +119,8 @@ class Endpoint:
         """Answer anything with something an AWS client understands; a handler's bug is logged, not shown."""
         response: web.StreamResponse
         try:
-            response = self._refusal(request) or await self._dispatch(request)
+            async with self._during():
+                response = self._refusal(request) or await self._dispatch(request)
         except ApiError as error:
             response = error_response(error)
         except web.HTTPException:

@@ -1,5 +1,6 @@
 """Everything that answers on the endpoint, put together. Imported once the simulator is ready."""
 
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -11,11 +12,12 @@ from headrace.aws.kinesis import KinesisWire
 from headrace.aws.lambda_invoke import LambdaWire
 from headrace.aws.s3 import S3Wire
 from headrace.aws.sqs import SqsWire
-from headrace.control import STATE_PATH, STATUS_PATH
+from headrace.control import CLOCK_PATH, IDLE_PATH, STATE_PATH, STATUS_PATH
 from headrace.operations import OPERATIONS_PATH, perform
 
 if TYPE_CHECKING:
     from headrace.simulator import Simulator
+    from headrace.time_control import TimeControl
 
 OPERATION_BYTES = 16 * 1024 * 1024  # the largest record of a stream, in base64
 GRACE_SECONDS = 0.25  # for requests in progress; invocations have had theirs by then
@@ -35,9 +37,19 @@ def endpoint(simulator: "Simulator") -> Endpoint:
         elif request.method == "POST" and request.path.startswith(OPERATIONS_PATH):
             operation = request.path.removeprefix(OPERATIONS_PATH)
             code, answer = await perform(channels, operation, await _body(request))
+        elif request.path.startswith((CLOCK_PATH, IDLE_PATH)):
+            code, answer = await time_control().answer(
+                request.method, request.path, dict(request.query), await _body(request)
+            )
         elif request.path != STATE_PATH:
             code, answer = 404, {"message": f"there is no {request.path}"}
         return web.Response(body=orjson.dumps(answer), status=code, content_type="application/json")
+
+    @cache
+    def time_control() -> "TimeControl":
+        from headrace.time_control import TimeControl
+
+        return TimeControl(simulator)
 
     async def lambda_(request: web.BaseRequest) -> web.StreamResponse:
         wire = of_mappings if request.path.startswith(MAPPINGS_PATH) else invoke
@@ -53,7 +65,7 @@ def endpoint(simulator: "Simulator") -> Endpoint:
     targets = {service.name: service.handle for service in (kinesis, sqs)}
     signed: dict[str, Handler] = {}
     handlers = Handlers(lambda_, s3.handle, control, targets, signed)
-    return Endpoint(simulator.listener, handlers, GRACE_SECONDS)
+    return Endpoint(simulator.listener, handlers, GRACE_SECONDS, simulator.pace.request)
 
 
 async def _body(request: web.BaseRequest) -> bytes:

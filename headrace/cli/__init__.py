@@ -13,6 +13,7 @@ COMMANDS = {  # name: (module below headrace.cli, attribute, one line for --help
     "init": ("init", "init", "Write headrace.toml and an example function, overwriting nothing."),
     "check": ("check", "check", "Validate the configuration."),
     "run": ("run", "run", "Run sources and functions until Ctrl-C."),
+    "simulate": ("simulate", "simulate", "Run the configuration in virtual time, and report."),
     "invoke": ("invoke", "invoke", "Invoke one function."),
     "send": ("send", "send", "Send messages to a local queue."),
     "put-record": ("put_record", "put_record", "Put records into a local Kinesis stream."),

@@ -1,0 +1,227 @@
+"""`headrace simulate`: the configuration in virtual time."""
+
+import shlex
+import sys
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from time import perf_counter  # noqa: TID251 - tells how long it really took
+from typing import TYPE_CHECKING
+
+import click
+
+from headrace.cli.options import config_option, json_option
+from headrace.cli.time_arguments import DURATION, MOMENT
+
+if TYPE_CHECKING:
+    from engine.feed import Fact
+    from headrace.config import Configuration
+    from headrace.simulation.report import Report
+    from headrace.simulation.run import Plan
+    from headrace.simulation.script import Script
+    from headrace.simulator import Simulator
+
+# Always the same unless given, so that a simulation is the same tomorrow.
+BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
+SEED_BITS = 32
+STEPS = 200  # of the progress bar
+
+
+@click.command()
+@config_option
+@click.option("--for", "length", type=DURATION, help="How much time to simulate, such as 30d.")
+@click.option(
+    "--from",
+    "begin",
+    type=MOMENT,
+    default=BEGIN,
+    help="The moment at which it begins.  [default: 2026-01-01T00:00Z]",
+)
+@click.option(
+    "--seed", type=click.IntRange(min=0), help="Everything random follows from it; a new one unless given."
+)
+@click.option("--until-idle", is_flag=True, help="End as soon as only schedules could bring more work.")
+@click.option(
+    "--script",
+    "script_path",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Do what this file says, at its moments (TOML or JSON Lines).",
+)
+@click.option(
+    "--html",
+    "html_path",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write the report as a page, too.",
+)
+@click.option(
+    "--feed",
+    "feed_path",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write everything that happens to this file, as JSON Lines.",
+)
+@click.option(
+    "--keep",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Leave what the simulation worked on in this new folder: buckets, databases, state, logs.",
+)
+@json_option
+@click.pass_context
+def simulate(
+    context: click.Context,
+    config_path: Path,
+    length: timedelta | None,
+    begin: datetime,
+    seed: int | None,
+    until_idle: bool,
+    script_path: Path | None,
+    html_path: Path | None,
+    feed_path: Path | None,
+    keep: Path | None,
+    as_json: bool,
+) -> None:
+    """Run the configuration in virtual time, and report what happened.
+
+    Days take seconds: schedules, retries, timeouts and windows pass without waiting, and handlers run for
+    real. The same seed gives the same run, in every detail. Buckets and tables are worked on as copies, the
+    state is a fresh one.
+    """
+    import random
+
+    from headrace.config import load
+    from headrace.simulation.run import LONGEST, Plan
+
+    if length is None and not until_idle:
+        raise click.UsageError("Say how long: --for 30d, or --until-idle, or both.")
+    if seed is None:
+        seed = random.SystemRandom().getrandbits(SEED_BITS)
+    configuration = load(config_path)
+    plan = Plan(begin, LONGEST if length is None else length, until_idle, seed)
+    _script(script_path, configuration, plan, length)
+    watch = perf_counter()
+    with ExitStack() as stack:
+        publish = stack.enter_context(_feed_file(feed_path))
+        sandboxed = stack.enter_context(_sandbox(configuration, keep))
+        try:
+            report = _simulate(sandboxed, plan, publish)
+        except BaseException:
+            _tell_how_to_repeat(context, seed)
+            raise
+    _show(report, html_path, as_json=as_json)
+    click.echo(f"It really took {perf_counter() - watch:.1f} s.", err=True)
+    if report.script is not None and report.script.failures:
+        _tell_how_to_repeat(context, seed)
+        context.exit(1)
+
+
+def _script(
+    path: Path | None, configuration: "Configuration", plan: "Plan", length: timedelta | None
+) -> "Script | None":
+    if path is None:
+        return None
+    from headrace.simulation.script import load_script
+
+    return load_script(path, configuration, began=plan.begin, length=length)
+
+
+def _simulate(
+    configuration: "Configuration",
+    plan: "Plan",
+    publish: "Callable[[Fact], None] | None",
+) -> "Report":
+    from engine import clock
+    from engine.feed import Feed
+    from headrace.simulation.figures import Figures
+    from headrace.simulation.run import LONGEST, Companion, simulate
+
+    feed = Feed()
+    if publish is not None:
+        feed.tap(publish, log_lines=True)
+    figures = Figures(feed, plan.begin, plan.length if plan.length < LONGEST else None)
+    companions = [Companion(figures.follow), Companion(_progress(plan))]
+    ended = clock.simulate(simulate(configuration, plan, feed, companions), plan.begin)
+    return figures.report(ended, plan.seed, None)
+
+
+def _show(report: "Report", html_path: Path | None, *, as_json: bool) -> None:
+    from shutil import get_terminal_size
+
+    if html_path is not None:
+        from headrace.simulation.report_html import render_html
+
+        html_path.write_text(render_html(report), encoding="utf-8")
+    if as_json:
+        import orjson
+
+        from headrace.simulation.report import as_json as document
+
+        click.echo(orjson.dumps(document(report), option=orjson.OPT_INDENT_2).decode())
+        return
+    from headrace.simulation.report_text import render_text
+
+    is_terminal = sys.stdout.isatty()
+    width = get_terminal_size().columns if is_terminal else 80
+    click.echo(render_text(report, width, color=is_terminal), nl=False)
+
+
+@contextmanager
+def _sandbox(configuration: "Configuration", keep: Path | None) -> "Iterator[Configuration]":
+    from tempfile import TemporaryDirectory
+
+    from headrace.simulation.sandbox import open_sandbox
+
+    if keep is None:
+        with TemporaryDirectory(prefix="headrace-simulation-") as folder:
+            yield open_sandbox(configuration, Path(folder))
+        return
+    try:
+        keep.mkdir(parents=True)
+    except FileExistsError:
+        raise click.BadParameter(f"{keep} exists already: name a new folder", param_hint="--keep") from None
+    yield open_sandbox(configuration, keep.resolve())
+
+
+@contextmanager
+def _feed_file(path: Path | None) -> "Iterator[Callable[[Fact], None] | None]":
+    """Yield what writes a fact to the file, None without one."""
+    if path is None:
+        yield None
+        return
+    from engine.feed import SimulatorReady
+    from headrace.fact_json import fact_json
+
+    with path.open("wb") as file:
+
+        def write(fact: "Fact") -> None:
+            if not isinstance(fact, SimulatorReady):  # it names a port, which is another in every run
+                file.write(fact_json(fact) + b"\n")
+
+        yield write
+
+
+def _progress(plan: "Plan") -> "Callable[[Simulator], Awaitable[None]]":
+    """Return what shows on a terminal how far the simulation is."""
+
+    async def show(simulator: "Simulator") -> None:
+        if not sys.stderr.isatty():
+            return
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+        columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+        with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+            task = progress.add_task("", total=STEPS)
+            for step in range(STEPS + 1):
+                moment = plan.begin + plan.length * step / STEPS
+                await simulator.clock.sleep_until(moment)
+                progress.update(task, completed=step, description=f"{moment:%Y-%m-%d %H:%M}")
+
+    return show
+
+
+def _tell_how_to_repeat(context: click.Context, seed: int) -> None:
+    """Print the command that gives the very same run."""
+    arguments = [argument for argument in sys.argv[1:] if argument]
+    if context.get_parameter_source("seed") is not click.core.ParameterSource.COMMANDLINE:
+        arguments += ["--seed", str(seed)]
+    click.echo(f"To see it again: headrace {shlex.join(arguments)}", err=True)
