@@ -49,8 +49,16 @@ class Input:
         number: int | None = value
         return number
 
+    def truth(self, name: str) -> bool | None:
+        """Return a truth value. Raises BadInput for anything else."""
+        value: bool | None = self._of_type(name, bool, "true or false")
+        return value
+
     def blob(self, name: str) -> bytes | None:
-        """Return bytes, which are sent in base64. Raises BadInput for anything else."""
+        """Return bytes, which JSON has in base64. Raises BadInput for anything else."""
+        value = self._members.get(name)
+        if isinstance(value, bytes):
+            return value
         text = self.text(name)
         if text is None:
             return None
@@ -60,7 +68,9 @@ class Input:
             raise self._wrong(name, "base64") from None
 
     def moment(self, name: str) -> datetime | None:
-        """Return a moment, which is sent in seconds from 1970. Raises BadInput for anything else."""
+        """Return a moment, which JSON has in seconds from 1970. Raises BadInput for anything else."""
+        if isinstance(given := self._members.get(name), datetime):
+            return given
         value = self._of_type(name, (int, float), "seconds from 1970")
         if value is None:
             return None
