@@ -11,7 +11,8 @@ from engine.mapping.failure_destination import FailureDestination, MessageDestin
 from engine.mapping.function_reference import parse_reference
 from headrace.channels import Channels
 from headrace.config import Configuration
-from headrace.references import resolve
+from headrace.references import RECORD_KINDS, resolve
+from headrace.topics import TopicsOfSimulator
 
 if TYPE_CHECKING:
     from triggers.s3.bucket import Bucket
@@ -28,6 +29,7 @@ class Destinations:
         acceptor: EventAcceptor,
         clock: Clock,
         chance: Random,
+        topics: TopicsOfSimulator,
     ) -> None:
         self._account = configuration.account
         self._channels = channels
@@ -35,6 +37,7 @@ class Destinations:
         self._acceptor = acceptor
         self._clock = clock
         self._chance = chance
+        self._topics = topics
 
     def of_events(self, reference: str | None) -> Destination | None:
         """Return where ended events of a function go; None for None."""
@@ -43,25 +46,31 @@ class Destinations:
         function = parse_reference(reference, self._account)
         if function is not None and function.qualifier is not None:
             return FunctionDestination(function.name, function.arn, self._acceptor, function.qualifier)
-        kind, name = resolve(reference, ("functions", "queues"))
+        kind, name = resolve(reference, ("functions", "queues", "topics"))
         if kind == "queues":
             return self._queue(name)
+        if kind == "topics":
+            return self._topic(name)
         return FunctionDestination(name, self._account.function(name), self._acceptor)
 
     def of_notifications(self, arn: str) -> Destination | None:
         """Return what a bucket's notification names beside a function; None when it is not there."""
         try:
-            _, name = resolve(arn, ("queues",))
+            kind, name = resolve(arn, ("queues", "topics"))
         except ValueError:
             return None
+        if kind == "topics":
+            return self._topic(name, "Amazon S3 Notification") if self._topics.has(name) else None
         return self._queue(name) if name in self._channels.queues else None
 
     def of_records(self, arn: str) -> FailureDestination | None:
         """Return where the records go that a stream's mapping gave up; None when it is not there."""
         try:
-            kind, name = resolve(arn, ("queues", "buckets"))
+            kind, name = resolve(arn, RECORD_KINDS)
         except ValueError:
             return None
+        if kind == "topics":
+            return MessageDestination(self._topic(name)) if self._topics.has(name) else None
         if kind == "buckets":
             return self._bucket(name)
         return MessageDestination(self._queue(name)) if name in self._channels.queues else None
@@ -71,6 +80,12 @@ class Destinations:
 
         bucket = self._buckets.get(name)
         return None if bucket is None else ObjectDestination(BucketDestination(bucket, self._account))
+
+    def _topic(self, name: str, subject: str | None = None) -> Destination:
+        from triggers.sns.destination import TopicDestination
+
+        arn = self._account.topic(name)
+        return TopicDestination(lambda: self._topics.current, name, arn, subject)
 
     def _queue(self, name: str) -> Destination:
         from triggers.sqs.destination import QueueDestination

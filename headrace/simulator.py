@@ -36,6 +36,7 @@ from headrace.config import Configuration
 from headrace.control import announce, withdraw
 from headrace.destinations import Destinations
 from headrace.sources import Sources, bucket_folders
+from headrace.topics import TopicsOfSimulator
 
 if TYPE_CHECKING:
     from engine.mapping.event_source_mappings import EventSourceMappings
@@ -115,6 +116,10 @@ class Simulator:
         stack.push_async_callback(self._close_deployments)
         self.events = EventQueue(self.store, clock, self.feed, self.functions)
         self.channels = await open_channels(configuration, self.store, clock, self.feed)
+        self.topics = TopicsOfSimulator(
+            configuration, self.channels.queues, self.store, clock, self.feed, self.events, self.events.knows
+        )
+        await self.topics.open_if_any()
         self.sources = Sources(
             configuration,
             store=self.store,
@@ -128,7 +133,13 @@ class Simulator:
         )
         await self.sources.buckets.open()
         self._destinations = Destinations(
-            configuration, self.channels, self.sources.buckets, self.events, clock, self._chance
+            configuration,
+            self.channels,
+            self.sources.buckets,
+            self.events,
+            clock,
+            self._chance,
+            self.topics,
         )
         for name in configuration.functions:
             self.events.add(name, self._event_invoke_config(name))

@@ -43,6 +43,10 @@ class TopicsOfSimulator:
         self._opening = asyncio.Lock()
         self.current: Topics | None = None
 
+    def has(self, name: str) -> bool:
+        """Say whether there is a topic of this name."""
+        return self.current is not None and self.current.find(name) is not None
+
     async def open_if_any(self) -> None:
         """Open the topics if the configuration or the store has one. Raises StoreError."""
         has_topics = bool(self._configuration.file.topics)

@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections import deque
+from collections.abc import Callable
 
 from engine.invocation.destination import DestinationMessage, DestinationRefused
 from triggers.sns.errors import TopicError
@@ -12,21 +13,30 @@ from triggers.sns.validation import check
 
 
 class TopicDestination:
-    """Publishes what it is sent. Found by name when something is sent: the topic may come and go."""
+    """Publishes what it is sent, with a subject if one is given.
 
-    def __init__(self, topics: Topics, name: str, arn: str) -> None:
+    The topic is found by its name when something is sent, as it may come and go.
+    """
+
+    def __init__(
+        self, topics: Callable[[], Topics | None], name: str, arn: str, subject: str | None = None
+    ) -> None:
+        """`topics` returns None for as long as there never was one."""
         self.arn = arn
         self._topics = topics
         self._name = name
+        self._subject = subject
         self._published: deque[Published] = deque()  # filled on the store's thread, emptied on the loop
 
     def send(self, connection: sqlite3.Connection, message: DestinationMessage) -> None:
         """Publish in the transaction. Refuses what the topic would, and where there is none."""
-        topic = self._topics.find(self._name)
-        if topic is None:
+        topics = self._topics()
+        topic = None if topics is None else topics.find(self._name)
+        if topics is None or topic is None:
             raise DestinationRefused("the topic does not exist")
         outgoing = OutgoingMessage(
             message.body.decode(),
+            self._subject,
             attributes={
                 name: MessageAttribute(attribute.data_type, attribute.value)
                 for name, attribute in message.attributes.items()
@@ -37,9 +47,10 @@ class TopicDestination:
             check(topic, outgoing)
         except TopicError as error:
             raise DestinationRefused(str(error)) from error
-        self._published.extend(self._topics.publish_in(connection, topic, [outgoing], message.request_id))
+        self._published.extend(topics.publish_in(connection, topic, [outgoing], message.request_id))
 
     def wake(self) -> None:
         """Let the subscribers look."""
-        while self._published:
-            self._topics.wake([self._published.popleft()])
+        topics = self._topics()
+        while self._published and topics is not None:
+            topics.wake([self._published.popleft()])

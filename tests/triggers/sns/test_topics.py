@@ -268,7 +268,7 @@ async def test_what_is_added_to_a_declared_topic_stays(clock: Clock, store: Stor
 
 async def test_a_topic_is_a_destination_of_records(bench: TopicsBench, store: Store) -> None:
     await news(bench, JOBS, WORK)
-    destination = TopicDestination(bench.topics, "news", ACCOUNT.topic("news"))
+    destination = TopicDestination(lambda: bench.topics, "news", ACCOUNT.topic("news"), "a subject")
     message = DestinationMessage(
         "origin", b'{"a": 1}', ("origin",), {"ErrorCode": TextAttribute("Number", "200")}
     )
@@ -277,7 +277,7 @@ async def test_a_topic_is_a_destination_of_records(bench: TopicsBench, store: St
     destination.wake()
     (envelope,) = await bench.bodies()
     assert envelope["MessageId"] == message.request_id
-    assert envelope["Message"] == '{"a": 1}'
+    assert (envelope["Message"], envelope["Subject"]) == ('{"a": 1}', "a subject")
     assert envelope["MessageAttributes"] == {"ErrorCode": {"Type": "Number", "Value": "200"}}
     (event,) = bench.events.events
     assert event.lineage == ("origin",)
@@ -286,7 +286,7 @@ async def test_a_topic_is_a_destination_of_records(bench: TopicsBench, store: St
 async def test_a_destination_refuses_what_the_topic_would_not_take(bench: TopicsBench, store: Store) -> None:
     await news(bench, JOBS)
     for name, body in (("news", b"x" * 262_145), ("gone", b"x")):
-        destination = TopicDestination(bench.topics, name, ACCOUNT.topic(name))
+        destination = TopicDestination(lambda: bench.topics, name, ACCOUNT.topic(name))
         message = DestinationMessage("origin", body, ("origin",))
         with pytest.raises(DestinationRefused):
             await store.write(partial(destination.send, message=message))
