@@ -50,7 +50,7 @@ class SimulatorLoop(PlatformLoop):
 
     def wall(self) -> datetime:
         """Return the present moment as this loop sees it, aware UTC."""
-        return datetime.fromtimestamp(time.time(), UTC)
+        return real_present()
 
     def longest_nap(self) -> float:
         """Return for how many seconds a timer of this loop may be trusted to follow `wall()`."""
@@ -275,7 +275,7 @@ class Clock:
 
     def real_now(self) -> datetime:
         """Return the real wall clock, for a deadline that another process compares with its own clock."""
-        return datetime.fromtimestamp(time.time(), UTC)
+        return real_present()
 
     def after_real(self, seconds: float, callback: Callable[[], object]) -> Timer:
         """Run `callback` after so many real seconds: a limit on work that is outside the loop."""
@@ -325,6 +325,11 @@ class WorldClock:
             timer.cancel()
             waiting.cancel()
         return event.is_set()
+
+
+def real_present() -> datetime:
+    """Return the real moment, aware UTC, for who has no clock yet."""
+    return datetime.fromtimestamp(time.time(), UTC)
 
 
 def running_clock() -> Clock:

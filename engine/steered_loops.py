@@ -73,8 +73,8 @@ class _DividingSelector:
 class ManualLoop(VirtualTimeLoop):
     """A loop whose time stands still until somebody moves it. `on_move` is told every new moment."""
 
-    def __init__(self, start: datetime, on_move: Callable[[datetime], None] = lambda _: None) -> None:
-        self._on_move = on_move
+    def __init__(self, start: datetime, on_move: Callable[[datetime], object] = lambda _: None) -> None:
+        self.on_move = on_move
         self._let_go_at: float | None = None
         super().__init__(start)
 
@@ -117,7 +117,7 @@ class ManualLoop(VirtualTimeLoop):
         if timer is not None and abs(timer.when() - elapsed) < timedelta.resolution.total_seconds():
             elapsed = max(elapsed, timer.when())  # moments are rounded to microseconds
         self._elapsed = max(self._elapsed, elapsed)
-        self._on_move(self.wall())
+        self.on_move(self.wall())
 
     def let_go(self) -> None:
         """Go on at the pace of the wall clock."""

@@ -14,7 +14,11 @@ from engine.value import dataclass
 ENDPOINT_FILE = "endpoint"
 STATE_PATH = "/_headrace/state"
 STATUS_PATH = "/_headrace/status"
+CLOCK_PATH = "/_headrace/clock"
+ADVANCE_PATH = "/_headrace/clock/advance"
+IDLE_PATH = "/_headrace/idle"
 TIMEOUT_SECONDS = 5.0
+OK = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +74,12 @@ def request(
     path: str,
     body: bytes = b"",
     headers: dict[str, str] | None = None,
-    timeout: float = TIMEOUT_SECONDS,
+    timeout: float | None = TIMEOUT_SECONDS,
 ) -> Answer:
-    """Send one request to a simulator. Raises OSError when it does not answer, or not in HTTP."""
+    """Send one request to a simulator. Raises OSError when it does not answer in time, or not in HTTP.
+
+    Without a timeout it may take as long as it likes.
+    """
     import http.client  # the running simulator, which needs this module too, never asks anybody
 
     address = urlsplit(url)
@@ -88,6 +95,30 @@ def request(
         raise OSError(f"{url} does not speak HTTP: {error}") from error
     finally:
         connection.close()
+
+
+def asked(url: str, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Return the JSON answer to a request that may take as long as it likes.
+
+    Raises OSError when the simulator ends meanwhile, ControlRefused when it will not do what is asked.
+    """
+    answer = request(url, method, path, b"" if body is None else json.dumps(body).encode(), timeout=None)
+    document: dict[str, Any] = json.loads(answer.body)
+    if answer.status != OK:
+        raise ControlRefused(document["message"])
+    return document
+
+
+def the_running(state: Path) -> RunningSimulator:
+    """Return the simulator that runs on this state folder. Raises NotRunning."""
+    running = find_running(state)
+    if running is None:
+        raise NotRunning(state)
+    return running
+
+
+class ControlRefused(HeadraceError):
+    """The running simulator will not do it; the text is its own."""
 
 
 class NotRunning(HeadraceError):

@@ -22,6 +22,8 @@ COMMANDS = {  # name: (module below headrace.cli, attribute, one line for --help
     "next": ("next", "next_times", "Print the next fire times of a schedule."),
     "filter": ("filter", "filter_events", "Tell whether an event matches a pattern, and why."),
     "explain": ("explain", "explain", "Tell which records of an event a mapping keeps, and why."),
+    "clock": ("clock", "clock", "Show the running simulator's time, and move it where it stands still."),
+    "wait": ("wait", "wait", "Return when the running simulator has done all there is to do."),
     "status": ("status", "status", "Show what the running simulator is doing."),
     "history": ("history", "history", "List past invocations."),
     "logs": ("logs", "logs", "Print a function's log."),

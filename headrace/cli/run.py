@@ -6,14 +6,17 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack, contextmanager, suppress
+from datetime import datetime
 from pathlib import Path
 
 import click
 
-from engine import clock
+from engine.clock import Clock, iso_seconds, running_clock
 from engine.feed import Fact, Feed, FeedReader, SimulatorReady
+from headrace.cli.moment import MOMENT
 from headrace.cli.options import config_option
 from headrace.config import Configuration, load
+from headrace.running_time import RunningTime
 from headrace.simulator import Simulator
 
 LAST_LINES_SECONDS = 2.0  # how long a slow terminal may take for the last lines
@@ -28,26 +31,100 @@ LAST_LINES_SECONDS = 2.0  # how long a slow terminal may take for the last lines
     type=click.Path(path_type=Path, dir_okay=False),
     help="Write every event with its result to this file, for `headrace replay`.",
 )
-def run(config_path: Path, as_json: bool, logs: bool, record: Path | None) -> None:
+@click.option(
+    "--speed",
+    type=click.FloatRange(0, 1_000_000, min_open=True),
+    default=1.0,
+    help="Let time pass so many times as fast; handlers run as they do, and their timeouts are real.",
+)
+@click.option(
+    "--clock",
+    type=click.Choice(["live", "manual"]),
+    default="live",
+    show_default=True,
+    help="manual: time stands still until `headrace clock advance` moves it.",
+)
+@click.option("--from", "begin", type=MOMENT, help="Where a manual clock begins (default: at the present).")
+@click.option(
+    "--until-idle", is_flag=True, help="End when all that there is to do is done; what waits is told."
+)
+def run(
+    config_path: Path,
+    as_json: bool,
+    logs: bool,
+    record: Path | None,
+    speed: float,
+    clock: str,
+    begin: datetime | None,
+    until_idle: bool,
+) -> None:
     """Run sources and functions until Ctrl-C; a second Ctrl-C stops at once."""
+    is_manual = clock == "manual"
+    if is_manual and speed != 1.0:
+        raise click.UsageError(
+            "--speed is for a clock that passes by itself: leave it, or --clock manual, out"
+        )
+    if begin is not None and not is_manual:
+        raise click.UsageError("--from is for a clock that begins elsewhere: add --clock manual")
     configuration = load(config_path)
-    try:
-        clock.run(_serve(configuration, as_json, logs, record))
-    except asyncio.CancelledError:
-        sys.exit(130)  # stopped at once, as asked for
+    time = RunningTime(speed, is_manual, begin)
+    with asyncio.Runner(loop_factory=time.loop_factory(configuration.state)) as runner:
+        try:
+            end = runner.run(_serve(configuration, time, as_json, logs, record, until_idle))
+        except asyncio.CancelledError:
+            sys.exit(130)  # stopped at once, as asked for
+    if end is not None:
+        click.echo(end, err=True)
 
 
-async def _serve(configuration: Configuration, as_json: bool, logs: bool, record: Path | None) -> None:
-    feed, stop = Feed(), asyncio.Event()
-    write = json_line if as_json else live_line(configuration)
+async def _serve(
+    configuration: Configuration,
+    time: RunningTime,
+    as_json: bool,
+    logs: bool,
+    record: Path | None,
+    until_idle: bool,
+) -> str | None:
+    """Run until stopped; return what is to be said at the end, if anything."""
+    feed, stop, clock = Feed(), asyncio.Event(), running_clock()
+    write = json_line if as_json else live_line(configuration, _how_time_passes(time, clock))
     with printing(feed.read(log_lines=logs), write, stop), stopping_on_signals(stop):
         async with AsyncExitStack() as stack:
             if record is not None:
                 from triggers.replay.recorder import Recorder
 
-                stack.enter_context(Recorder(record, feed, clock.running_clock()))
+                stack.enter_context(Recorder(record, feed, clock))
             simulator = await stack.enter_async_context(Simulator(configuration, feed))
-            await simulator.run(stop)
+            stack.enter_context(time.kept(configuration.state, clock, feed))
+            if not until_idle:
+                await simulator.run(stop)
+                return None
+            return await _run_until_idle(simulator, stop)
+
+
+async def _run_until_idle(simulator: Simulator, stop: asyncio.Event) -> str | None:
+    """Run until nothing is left to do but to wait; return what waits, None when stopped before."""
+    from headrace.barrier import Barrier
+    from headrace.waiting import what_waits, words_for
+
+    async def stop_when_idle() -> str:
+        with Barrier(simulator) as barrier:
+            await barrier.wait()
+        words = words_for(await what_waits(simulator), simulator.clock.now())
+        stop.set()
+        return words
+
+    async with asyncio.TaskGroup() as group:
+        stopping = group.create_task(stop_when_idle(), name="until idle")
+        await simulator.run(stop)
+        stopping.cancel()
+    return None if stopping.cancelled() else stopping.result()
+
+
+def _how_time_passes(time: RunningTime, clock: Clock) -> str:
+    if time.manual:
+        return f"  it is {iso_seconds(clock.now())} until `headrace clock advance`"
+    return "" if time.speed == 1.0 else f"  it is {iso_seconds(clock.now())}, {time.speed:g} times as fast"
 
 
 def json_line(fact: Fact) -> str:
@@ -57,12 +134,12 @@ def json_line(fact: Fact) -> str:
     return fact_json(fact).decode()
 
 
-def live_line(configuration: Configuration) -> Callable[[Fact], str | None]:
-    """Return what turns a fact into its line for people, or None."""
+def live_line(configuration: Configuration, about_time: str = "") -> Callable[[Fact], str | None]:
+    """Return what turns a fact into its line for people, or None; `about_time` is told when it is ready."""
     from headrace.live_view import LiveView
 
     view = LiveView()
-    about = configuration.file.summary()
+    about = configuration.file.summary() + about_time
 
     def write(fact: Fact) -> str | None:
         if isinstance(fact, SimulatorReady):
