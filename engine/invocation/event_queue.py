@@ -11,6 +11,7 @@ import sqlite3
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import TypeVar
@@ -69,6 +70,15 @@ class EventQueue:
         self._dispatchers[function] = dispatcher
         if self._group is not None:
             self._start(self._group, dispatcher)
+
+    def reserve(self, function: str, concurrency: int) -> None:
+        """Handle so many events of `function` at once from now on; 0 turns it off. Raises KeyError."""
+        dispatcher = self._dispatchers[function]
+        qualified = {
+            qualifier: replace(config, concurrency=concurrency)
+            for qualifier, config in dispatcher.qualified.items()
+        }
+        dispatcher.configure(replace(dispatcher.config, concurrency=concurrency), qualified)
 
     def remove(self, function: str) -> None:
         """Accept no more events for `function`; those that run are seen through. What is stored stays so."""
@@ -182,14 +192,14 @@ class _Dispatcher:
     def configure(self, config: EventInvokeConfig, qualified: Mapping[str, EventInvokeConfig]) -> None:
         """Handle events by these from now on; those that run end as they began."""
         self.config = config
-        self._qualified = qualified
+        self.qualified = qualified
         self._slots = asyncio.Semaphore(max(1, config.concurrency))
         self._capacity = max(1, config.concurrency) + LOOK_AHEAD
 
     def _config_of(self, event: QueuedEvent) -> EventInvokeConfig:
         if event.qualifier is None:
             return self.config
-        return self._qualified.get(event.qualifier, self.config)
+        return self.qualified.get(event.qualifier, self.config)
 
     def wake(self) -> None:
         """Look at the queue again."""
