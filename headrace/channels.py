@@ -1,7 +1,10 @@
-"""The queues and streams of a configuration, in a store: for the simulator, and for commands without one."""
+"""The queues and streams that there are: those of the configuration, and those made over the API.
 
-import asyncio
-from collections.abc import AsyncIterator, Mapping
+For the simulator, and for commands without one. Each kind is imported only when there is one of it.
+"""
+
+import sqlite3
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -9,47 +12,96 @@ from engine.clock import Clock, running_clock
 from engine.feed import Feed
 from engine.store.database import Store
 from engine.store.state_folder import StateFolder
-from engine.value import dataclass
 from headrace.config import Configuration
 
 if TYPE_CHECKING:
     from triggers.kinesis.stream import Stream
+    from triggers.kinesis.stream_registry import StreamRegistry
     from triggers.sqs.queue import Queue
+    from triggers.sqs.queue_registry import QueueRegistry
+
+Listener = Callable[[str], None]
 
 
-@dataclass(frozen=True, slots=True)
 class Channels:
-    """Queues and streams by name."""
+    """Queues and streams by name, which come and go. `open()` comes first."""
 
-    queues: "Mapping[str, Queue]"
-    streams: "Mapping[str, Stream]"
+    def __init__(self, configuration: Configuration, store: Store, clock: Clock, feed: Feed) -> None:
+        self.queues: dict[str, Queue] = {}
+        self.streams: dict[str, Stream] = {}
+        self._configuration = configuration
+        self._store, self._clock, self._feed = store, clock, feed
+        self._queue_registry: QueueRegistry | None = None
+        self._stream_registry: StreamRegistry | None = None
+        self._listeners: list[Listener] = []
+
+    async def open(self) -> None:
+        """Make what is configured, and what is in the store. Raises StoreError."""
+        file = self._configuration.file
+        has_queues, has_streams = await self._store.read(_made_over_the_api)
+        if file.queues or has_queues:
+            await self.queue_registry().open()
+        if file.streams or has_streams:
+            await self.stream_registry().open()
+
+    def queue_registry(self) -> "QueueRegistry":
+        """Return what makes and deletes queues."""
+        if self._queue_registry is None:
+            from triggers.sqs.queue_registry import QueueRegistry
+
+            configuration = self._configuration
+            self._queue_registry = QueueRegistry(
+                self.queues,
+                configuration.file.queues,
+                configuration.account,
+                self._store,
+                self._clock,
+                self._feed,
+            )
+            self._queue_registry.listen(self._tell)
+        return self._queue_registry
+
+    def stream_registry(self) -> "StreamRegistry":
+        """Return what makes and deletes streams."""
+        if self._stream_registry is None:
+            from triggers.kinesis.stream_registry import StreamRegistry
+
+            configuration = self._configuration
+            self._stream_registry = StreamRegistry(
+                self.streams,
+                configuration.file.streams,
+                configuration.account,
+                self._store,
+                self._clock,
+                self._feed,
+            )
+            self._stream_registry.listen(self._tell)
+        return self._stream_registry
+
+    def queue_at(self, arn: str) -> "Queue | None":
+        """Return the queue of an ARN; None when there is none."""
+        queue = self.queues.get(arn.rpartition(":")[2])
+        return queue if queue is not None and queue.arn == arn else None
+
+    def stream_at(self, arn: str) -> "Stream | None":
+        """Return the stream of an ARN; None when there is none."""
+        stream = self.streams.get(arn.rpartition("/")[2])
+        return stream if stream is not None and stream.arn == arn else None
+
+    def listen(self, callback: Listener) -> None:
+        """Call `callback` with the ARN of each queue and stream that is made or deleted from now on."""
+        self._listeners.append(callback)
+
+    def _tell(self, arn: str) -> None:
+        for callback in self._listeners:
+            callback(arn)
 
 
 async def open_channels(configuration: Configuration, store: Store, clock: Clock, feed: Feed) -> Channels:
-    """Return what is configured. Streams are made where they are missing.
-
-    Each kind is imported only when there is one of it. Raises StoreError.
-    """
-    file = configuration.file
-    queues = _queues(configuration, store, clock, feed) if file.queues else {}
-    streams = _streams(configuration, store, clock, feed) if file.streams else {}
-    await asyncio.gather(*(stream.open() for stream in streams.values()))
-    return Channels(queues, streams)
-
-
-def _queues(configuration: Configuration, store: Store, clock: Clock, feed: Feed) -> "dict[str, Queue]":
-    from triggers.sqs.queue import configured_queues
-
-    return configured_queues(configuration.file.queues, configuration.account, store, clock, feed)
-
-
-def _streams(configuration: Configuration, store: Store, clock: Clock, feed: Feed) -> "dict[str, Stream]":
-    from triggers.kinesis.stream import Stream
-
-    return {
-        name: Stream(name, settings.properties(), configuration.account, store, clock, feed)
-        for name, settings in configuration.file.streams.items()
-    }
+    """Return the queues and streams that there are, once what is configured is made. Raises StoreError."""
+    channels = Channels(configuration, store, clock, feed)
+    await channels.open()
+    return channels
 
 
 @asynccontextmanager
@@ -59,3 +111,12 @@ async def channels_alone(configuration: Configuration) -> AsyncIterator[Channels
     with StateFolder(configuration.state) as folder:
         async with Store(folder.database, clock) as store:
             yield await open_channels(configuration, store, clock, Feed())
+
+
+def _made_over_the_api(connection: sqlite3.Connection) -> tuple[bool, bool]:
+    """Say whether the store has queues, and streams, that no configuration has to name."""
+    queues, streams = connection.execute(
+        "SELECT EXISTS (SELECT 1 FROM sqs_queues WHERE made_by_api),"
+        " EXISTS (SELECT 1 FROM kinesis_streams WHERE made_by_api)"
+    ).fetchone()
+    return bool(queues), bool(streams)

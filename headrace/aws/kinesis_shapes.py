@@ -14,7 +14,6 @@ from triggers.kinesis.stream import PutResult, Stream
 
 HOUR = timedelta(hours=1)
 NO_ENCRYPTION = "NONE"
-MODE = {"StreamMode": "PROVISIONED"}
 
 
 def put_shape(result: PutResult) -> dict[str, Any]:
@@ -69,7 +68,7 @@ def stream_shape(stream: Stream) -> dict[str, Any]:
         "StreamName": stream.stream_name,
         "StreamARN": stream.arn,
         "StreamStatus": "ACTIVE",
-        "StreamModeDetails": MODE,
+        "StreamModeDetails": {"StreamMode": stream.description.mode},
         "StreamCreationTimestamp": seconds(stream.created_at),
     }
 
@@ -84,12 +83,12 @@ def description_shape(stream: Stream, shards: Sequence[StreamShard], has_more: b
     }
 
 
-def summary_shape(stream: Stream) -> dict[str, Any]:
+def summary_shape(stream: Stream, consumers: int) -> dict[str, Any]:
     """Return a stream as DescribeStreamSummary shows it."""
     return {
         **stream_shape(stream),
         "OpenShardCount": sum(shard.is_open for shard in stream.all_shards),
-        "ConsumerCount": 0,
+        "ConsumerCount": consumers,
         "MaxRecordSizeInKiB": stream.max_record_bytes // 1024,
         **_common(stream),
     }
@@ -100,12 +99,20 @@ def seconds(moment: datetime) -> float:
     return round(moment.timestamp(), 3)
 
 
+def encryption_of(stream: Stream) -> str:
+    """Return how the records of a stream are said to be encrypted."""
+    return NO_ENCRYPTION if stream.description.key_id is None else "KMS"
+
+
 def _common(stream: Stream) -> dict[str, Any]:
-    return {
+    shape: dict[str, Any] = {
         "RetentionPeriodHours": stream.retention // HOUR,
-        "EnhancedMonitoring": [{"ShardLevelMetrics": []}],
-        "EncryptionType": NO_ENCRYPTION,
+        "EnhancedMonitoring": [{"ShardLevelMetrics": list(stream.description.metrics)}],
+        "EncryptionType": encryption_of(stream),
     }
+    if stream.description.key_id is not None:
+        shape["KeyId"] = stream.description.key_id
+    return shape
 
 
 def _hash_keys(shard: StreamShard) -> dict[str, str]:

@@ -4,7 +4,7 @@ Source: Smithy, "AWS Query protocol".
 """
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from urllib.parse import parse_qsl
 
 from aiohttp import web
@@ -56,11 +56,14 @@ class QueryService:
         *,
         model: Callable[[], Model] | None = None,
         error_code: Callable[[ApiError], str] = lambda error: error.code,
+        error_text: Callable[[ApiError], str] = str,
+        implied: Callable[[web.BaseRequest], Iterable[tuple[str, str]]] = lambda _: (),
     ) -> None:
         """`namespace` is the XML's, `most_bytes` the largest body that is read.
 
         `model` replaces botocore's, for a service that is described there for the JSON protocol alone.
-        `error_code` gives what this protocol calls an error.
+        `error_code` and `error_text` give what this protocol calls an error and says of it, `implied` the
+        fields that a form need not have, as it was sent to where they are said.
         """
         self.name = name
         self._version = version
@@ -69,6 +72,8 @@ class QueryService:
         self._most_bytes = most_bytes
         self._model = model or (lambda: service_model(name, version))
         self._error_code = error_code
+        self._error_text = error_text
+        self._implied = implied
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one request, a posted form or the query of a GET, also with what the operation refuses.
@@ -76,7 +81,7 @@ class QueryService:
         Unexpected errors pass through.
         """
         try:
-            fields = await self._fields(request)
+            fields = [*self._implied(request), *await self._fields(request)]
             action = dict(fields).get("Action")
             if not action:
                 raise MissingAction
@@ -118,7 +123,7 @@ class QueryService:
     def _error(self, error: ApiError) -> web.Response:
         # What does not fit the model has one code in this protocol, whatever it is called in the other.
         code = "MalformedInput" if isinstance(error, BadInput) else self._error_code(error)
-        return self._respond(error.http_status, code, str(error))
+        return self._respond(error.http_status, code, self._error_text(error))
 
     def _respond(self, status: int, code: str, message: str) -> web.Response:
         request_id = new_request_id()

@@ -8,14 +8,17 @@ from aiohttp import web
 
 from headrace.aws.endpoint import Endpoint, Handler, Handlers
 from headrace.aws.event_source_mappings import MAPPINGS_PATH, MappingsWire
+from headrace.aws.kinesis import TARGET as KINESIS
 from headrace.aws.kinesis import KinesisWire
 from headrace.aws.lambda_invoke import LambdaWire
 from headrace.aws.s3 import S3Wire
+from headrace.aws.sqs import TARGET as SQS
 from headrace.aws.sqs import SqsWire
 from headrace.control import CLOCK_PATH, IDLE_PATH, STATE_PATH, STATUS_PATH
-from headrace.operations import OPERATIONS_PATH, perform
+from headrace.operations import OPERATIONS_PATH, PUBLISH, perform, perform_publish
 
 if TYPE_CHECKING:
+    from headrace.aws.sns import SnsWire
     from headrace.simulator import Simulator
     from headrace.time_control import TimeControl
 
@@ -35,8 +38,11 @@ def endpoint(simulator: "Simulator") -> Endpoint:
         if request.path == STATUS_PATH:
             answer = await simulator.status()
         elif request.method == "POST" and request.path.startswith(OPERATIONS_PATH):
-            operation = request.path.removeprefix(OPERATIONS_PATH)
-            code, answer = await perform(channels, operation, await _body(request))
+            operation, body = request.path.removeprefix(OPERATIONS_PATH), await _body(request)
+            if operation == PUBLISH:
+                code, answer = await perform_publish(simulator.topics, body)
+            else:
+                code, answer = await perform(channels, operation, body)
         elif request.path.startswith((CLOCK_PATH, IDLE_PATH)):
             code, answer = await time_control().answer(
                 request.method, request.path, dict(request.query), await _body(request)
@@ -51,6 +57,15 @@ def endpoint(simulator: "Simulator") -> Endpoint:
 
         return TimeControl(simulator)
 
+    @cache
+    def sns_wire() -> "SnsWire":
+        from headrace.aws.sns import SnsWire
+
+        return SnsWire(simulator.topics.open, functions.lineage_of)
+
+    async def sns(request: web.BaseRequest) -> web.StreamResponse:
+        return await sns_wire().handle(request)
+
     async def lambda_(request: web.BaseRequest) -> web.StreamResponse:
         wire = of_mappings if request.path.startswith(MAPPINGS_PATH) else invoke
         return await wire.handle(request)
@@ -60,10 +75,10 @@ def endpoint(simulator: "Simulator") -> Endpoint:
         account, functions, simulator.events, functions.lineage_of, lambda: simulator.is_stopping
     )
     s3 = S3Wire(simulator.sources.buckets, account=account, clock=clock, lineage_of=functions.lineage_of)
-    kinesis = KinesisWire(channels.streams, account.account_id, clock).service()
-    sqs = SqsWire(channels.queues, account, simulator.listener.url).service()
-    targets = {service.name: service.handle for service in (kinesis, sqs)}
-    signed: dict[str, Handler] = {}
+    kinesis = KinesisWire(channels.stream_registry(), clock)
+    sqs = SqsWire(channels.queue_registry(), account.account_id, simulator.listener.url)
+    targets: dict[str, Handler] = {KINESIS: kinesis.handler(), SQS: sqs.service().handle}
+    signed: dict[str, Handler] = {"sqs": sqs.query_handler(), "sns": sns}
     handlers = Handlers(lambda_, s3.handle, control, targets, signed)
     return Endpoint(simulator.listener, handlers, GRACE_SECONDS, simulator.pace.request)
 

@@ -1,20 +1,19 @@
-"""SQS as HTTP, in the JSON protocol: everything but making and removing queues, which the configuration does.
+"""SQS as HTTP: what it does with messages, and all of it put together as a service of the JSON protocol.
 
 Source: the service model sqs 2012-11-05; texts as recorded on AWS by LocalStack's test_sqs suite.
 """
 
-import base64
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import Any
-from urllib.parse import urlsplit
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
-import orjson
+from aiohttp import web
 
-from engine.arn import Account
 from engine.errors import ApiError
-from engine.invocation.event import new_request_id
 from headrace.aws import sqs_batch
-from headrace.aws.json_protocol import Input, JsonService, Operation, taking
+from headrace.aws.json_protocol import Input, JsonService, Operation
+from headrace.aws.sqs_move_tasks import MoveTasksWire
+from headrace.aws.sqs_queues import QueuesWire
 from headrace.aws.sqs_shapes import (
     check_system_names,
     message_shape,
@@ -23,19 +22,14 @@ from headrace.aws.sqs_shapes import (
     seconds_within,
     sent_shape,
 )
-from triggers.sqs import attribute_values
-from triggers.sqs.errors import (
-    BatchRequestTooLong,
-    InvalidAttributeName,
-    InvalidParameter,
-    MissingParameter,
-    QueueDoesNotExist,
-    QueueError,
-    SourceNotFound,
-)
+from triggers.sqs.errors import BatchRequestTooLong, InvalidParameter, MissingParameter, QueueError
 from triggers.sqs.message import OutgoingMessage
 from triggers.sqs.queue import Queue
+from triggers.sqs.queue_registry import QueueRegistry
 from triggers.sqs.validation import check, check_group, size_bytes
+
+if TYPE_CHECKING:
+    from headrace.aws.query_protocol import QueryService
 
 TARGET = "AmazonSQS"
 NAMESPACE = "com.amazonaws.sqs#"
@@ -43,169 +37,55 @@ BODY_BYTES = 12 * 1024 * 1024  # a batch of a megabyte, every character of it es
 BATCH_BYTES = 1_048_576
 RECEIVED_MOST = 10
 WAIT_MOST, VISIBILITY_MOST = 20, 43_200  # seconds
-LISTED_MOST = 1000
-COUNTED = (
-    "ApproximateNumberOfMessages",
-    "ApproximateNumberOfMessagesNotVisible",
-    "ApproximateNumberOfMessagesDelayed",
-)
 MESSAGE = (
     "MessageBody DelaySeconds MessageAttributes MessageSystemAttributes MessageDeduplicationId MessageGroupId"
 )
 
-QueueOperation = Callable[[Queue, Input], Awaitable[Mapping[str, Any]]]
-
 
 class SqsWire:
-    """Answers for the queues, which it knows by name; `url` is where clients find the endpoint."""
+    """Answers for the queues of a registry; `url` is where clients find the endpoint."""
 
-    def __init__(self, queues: Mapping[str, Queue], account: Account, url: str) -> None:
-        self._queues = queues
-        self._account = account
-        self._url = url
-
-    def service(self) -> JsonService:
-        """Return what answers on the endpoint."""
-        operations = {
-            "GetQueueUrl": taking(self._get_queue_url, "QueueName QueueOwnerAWSAccountId"),
-            "ListQueues": taking(self._list_queues, "QueueNamePrefix MaxResults NextToken"),
-            "GetQueueAttributes": self._on_queue(self._get_queue_attributes, "AttributeNames"),
-            "SetQueueAttributes": self._on_queue(self._set_queue_attributes, "Attributes"),
-            "SendMessage": self._on_queue(_send_message, MESSAGE),
-            "SendMessageBatch": self._on_queue(_send_message_batch, "Entries"),
-            "ReceiveMessage": self._on_queue(
+    def __init__(self, registry: QueueRegistry, account_id: str, url: str) -> None:
+        queues = QueuesWire(registry, account_id, url)
+        moving = MoveTasksWire(registry)
+        self.operations: Mapping[str, Operation] = {
+            **queues.operations(),
+            **moving.operations(),
+            "SendMessage": queues.on_queue(_send_message, MESSAGE),
+            "SendMessageBatch": queues.on_queue(_send_message_batch, "Entries"),
+            "ReceiveMessage": queues.on_queue(
                 _receive_message,
                 "AttributeNames MessageSystemAttributeNames MessageAttributeNames MaxNumberOfMessages"
                 " VisibilityTimeout WaitTimeSeconds",
             ),
-            "DeleteMessage": self._on_queue(_delete_message, "ReceiptHandle"),
-            "DeleteMessageBatch": self._on_queue(_delete_message_batch, "Entries"),
-            "ChangeMessageVisibility": self._on_queue(
+            "DeleteMessage": queues.on_queue(_delete_message, "ReceiptHandle"),
+            "DeleteMessageBatch": queues.on_queue(_delete_message_batch, "Entries"),
+            "ChangeMessageVisibility": queues.on_queue(
                 _change_message_visibility, "ReceiptHandle VisibilityTimeout"
             ),
-            "ChangeMessageVisibilityBatch": self._on_queue(_change_message_visibility_batch, "Entries"),
-            "PurgeQueue": self._on_queue(_purge_queue, ""),
-            "ListDeadLetterSourceQueues": self._on_queue(self._list_sources, "MaxResults NextToken"),
-            "StartMessageMoveTask": taking(self._start_message_move_task, "SourceArn DestinationArn"),
+            "ChangeMessageVisibilityBatch": queues.on_queue(_change_message_visibility_batch, "Entries"),
+            "PurgeQueue": queues.on_queue(_purge_queue, ""),
         }
+
+    def service(self) -> JsonService:
+        """Return what answers on the endpoint to clients of the JSON protocol."""
         return JsonService(
-            TARGET, "1.0", operations, BODY_BYTES, namespace=NAMESPACE, error_headers=query_error
+            TARGET, "1.0", self.operations, BODY_BYTES, namespace=NAMESPACE, error_headers=query_error
         )
 
-    def _on_queue(self, operation: QueueOperation, members: str) -> Operation:
-        async def find_and_operate(given: Input) -> Mapping[str, Any]:
-            return await operation(self._queue_at(required_text(given, "QueueUrl")), given)
+    def query_handler(self) -> Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]:
+        """Return what answers on the endpoint to clients of the Query protocol."""
 
-        return taking(find_and_operate, f"QueueUrl {members}")
+        @cache
+        def service() -> "QueryService":
+            from headrace.aws.sqs_query import query_service
 
-    def _queue_at(self, url: str) -> Queue:
-        account_id, _, name = urlsplit(url).path.strip("/").rpartition("/")
-        if account_id not in ("", self._account.account_id):
-            raise QueueDoesNotExist
-        return self._queue(name)
+            return query_service(self.operations)
 
-    def _queue(self, name: str) -> Queue:
-        if name not in self._queues:
-            raise QueueDoesNotExist
-        return self._queues[name]
+        async def handle(request: web.BaseRequest) -> web.StreamResponse:
+            return await service().handle(request)
 
-    def _url_of(self, name: str) -> str:
-        return f"{self._url}/{self._account.account_id}/{name}"
-
-    async def _get_queue_url(self, given: Input) -> Mapping[str, Any]:
-        name = required_text(given, "QueueName")
-        if given.text("QueueOwnerAWSAccountId") not in (None, self._account.account_id):
-            raise QueueDoesNotExist
-        self._queue(name)
-        return {"QueueUrl": self._url_of(name)}
-
-    async def _list_queues(self, given: Input) -> Mapping[str, Any]:
-        prefix = given.text("QueueNamePrefix") or ""
-        return self._page(
-            given, "QueueUrls", [name for name in sorted(self._queues) if name.startswith(prefix)]
-        )
-
-    async def _list_sources(self, queue: Queue, given: Input) -> Mapping[str, Any]:
-        name = queue.attributes.name
-        sources = [
-            each.attributes.name
-            for each in self._queues.values()
-            if each.attributes.redrive_policy is not None
-            and each.attributes.redrive_policy.dead_letter_queue == name
-        ]
-        return self._page(given, "queueUrls", sorted(sources))
-
-    def _page(self, given: Input, member: str, names: list[str]) -> dict[str, Any]:
-        """Return a page of names as URLs. Only who says how many gets a token for the rest."""
-        most, token = given.integer("MaxResults"), given.text("NextToken")
-        if most is not None and not 1 <= most <= LISTED_MOST:
-            raise InvalidParameter.because(most, "MaxResults", f"Must be between 1 and {LISTED_MOST}.")
-        rest = [name for name in names if token is None or name > token]
-        page = rest[: most or LISTED_MOST]
-        shape: dict[str, Any] = {member: [self._url_of(name) for name in page]} if page else {}
-        if most is not None and len(rest) > len(page):
-            shape["NextToken"] = page[-1]
-        return shape
-
-    async def _get_queue_attributes(self, queue: Queue, given: Input) -> Mapping[str, Any]:
-        names = given.texts("AttributeNames")
-        known = attribute_values.values(queue.attributes, self._account)
-        known["CreatedTimestamp"] = str(int(queue.created_at.timestamp()))
-        known["LastModifiedTimestamp"] = str(int(queue.changed_at.timestamp()))
-        optional = {"RedrivePolicy", "RedriveAllowPolicy", *attribute_values.NOT_SIMULATED}
-        optional |= {"FifoQueue", "ContentBasedDeduplication", *attribute_values.FIFO_TEXTS}
-        for name in names:
-            if name not in ("All", *known, *COUNTED) and name not in optional:
-                raise InvalidAttributeName(f"Unknown Attribute {name}.")
-        if {"All", *COUNTED} & set(names):
-            known |= dict(zip(COUNTED, map(str, await queue.counts()), strict=True))
-        wanted = {name: value for name, value in known.items() if "All" in names or name in names}
-        return {"Attributes": wanted} if wanted else {}
-
-    async def _set_queue_attributes(self, queue: Queue, given: Input) -> Mapping[str, Any]:
-        changes = given.map_of_texts("Attributes")
-        if not changes:
-            raise MissingParameter("Attributes")
-        attributes = attribute_values.changed(queue.attributes, changes, self._account)
-        policy = attributes.redrive_policy
-        if policy is not None and "RedrivePolicy" in changes:
-            self._check_redrive(queue, policy.dead_letter_queue, changes["RedrivePolicy"])
-        queue.change_attributes(attributes)
-        return {}
-
-    def _check_redrive(self, queue: Queue, target: str, text: str) -> None:
-        if target not in self._queues:
-            raise InvalidParameter.because(text, "RedrivePolicy", "Dead letter target does not exist.")
-        if self._queues[target].is_fifo != queue.is_fifo or target == queue.attributes.name:
-            raise InvalidParameter.because(
-                text, "RedrivePolicy", "Dead-letter queue must be same type of queue as the source."
-            )
-        allow = self._queues[target].attributes.redrive_allow_policy
-        if allow is not None and not allow.allows(queue.attributes.name):
-            raise InvalidParameter.because(
-                text, "RedrivePolicy", "Queue does not have permission to use the dead-letter queue."
-            )
-
-    async def _start_message_move_task(self, given: Input) -> Mapping[str, Any]:
-        """Move the messages and answer then: a task that is running is never seen from outside."""
-        source_arn, destination_arn = required_text(given, "SourceArn"), given.text("DestinationArn")
-        source = self._by_arn(source_arn, "SourceArn")
-        destination = None if destination_arn is None else self._by_arn(destination_arn, "DestinationArn")
-        if not any(
-            each.attributes.redrive_policy is not None
-            and each.attributes.redrive_policy.dead_letter_target_arn == source_arn
-            for each in self._queues.values()
-        ):
-            raise InvalidParameter("Source queue must be configured as a Dead Letter Queue.")
-        await source.move_back(destination)
-        task = orjson.dumps({"taskId": new_request_id(), "sourceArn": source_arn})
-        return {"TaskHandle": base64.b64encode(task).decode()}
-
-    def _by_arn(self, arn: str, parameter: str) -> Queue:
-        for queue in self._queues.values():
-            if queue.arn == arn:
-                return queue
-        raise SourceNotFound(parameter)
+        return handle
 
 
 def query_error(error: ApiError) -> dict[str, str]:

@@ -25,6 +25,27 @@ class ShardNotFound(ApiError):
         super().__init__(f"Could not find shard {shard_id} in stream {stream} under account {account_id}.")
 
 
+class ConsumerNotFound(ApiError):
+    """The stream has no consumer of this name."""
+
+    code = "ResourceNotFoundException"
+
+    def __init__(self, consumer: str, stream_arn: str, account_id: str) -> None:
+        super().__init__(f"Consumer {consumer}, stream {stream_arn} under account {account_id} not found.")
+
+
+class ResourceInUse(ApiError):
+    """There is one of this name, or something that hinders what is asked for."""
+
+    code = "ResourceInUseException"
+
+
+class LimitExceeded(ApiError):
+    """An account or a stream would have too many of something."""
+
+    code = "LimitExceededException"
+
+
 class InvalidArgument(ApiError):
     """A parameter does not fit the stream."""
 

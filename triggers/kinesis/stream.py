@@ -23,11 +23,12 @@ from engine.mapping.source import Shard, ShardPage, StartingPosition, StreamReco
 from engine.store.database import Store
 from engine.value import dataclass
 from triggers.kinesis import limits, resharding, stream_table
-from triggers.kinesis.errors import InvalidArgument, ShardNotFound
+from triggers.kinesis.description import StreamDescription
+from triggers.kinesis.errors import InvalidArgument, ShardNotFound, StreamNotFound
 from triggers.kinesis.event import RecordOrigin, event_record
 from triggers.kinesis.limits import RecordEntry
 from triggers.kinesis.properties import StreamProperties
-from triggers.kinesis.routing import HashKeyRange, hash_key
+from triggers.kinesis.routing import HashKeyRange, even_ranges, hash_key
 from triggers.kinesis.sequence_number import parse, record_part
 from triggers.kinesis.shard import StreamShard, shard_id, shard_number
 from triggers.kinesis.stream_table import RecordRun, Trimmed
@@ -54,7 +55,7 @@ class Stream:
     def __init__(
         self,
         stream_name: str,
-        properties: StreamProperties,
+        properties: StreamProperties | None,
         account: Account,
         store: Store,
         clock: Clock,
@@ -62,13 +63,19 @@ class Stream:
         *,
         role_arn: str | None = None,
     ) -> None:
-        """`role_arn` is the execution role that records name; a role of the account when it is not given."""
+        """`properties` are those of a configured stream, None when it was made over the API.
+
+        `role_arn` is the execution role that records name; a role of the account when it is not given.
+        """
+        default = properties or StreamProperties()
         self.stream_name = stream_name
         self.name = f"streams.{stream_name}"
         self.arn = account.stream(stream_name)
         self.account_id = account.account_id
-        self.max_record_bytes = properties.max_record_bytes
-        self.retention = properties.retention
+        self.max_record_bytes = default.max_record_bytes
+        self.retention = default.retention
+        self.description = StreamDescription()
+        self.is_deleted = False
         self.created_at = clock.now()
         self._configured = properties
         self._origin = RecordOrigin(self.arn, account.region, role_arn or account.role(EXECUTION_ROLE))
@@ -79,20 +86,28 @@ class Stream:
         self._take_shards(())
 
     async def open(self) -> None:
-        """Make the stream in the store if it is missing; take its shards and retention from there.
+        """Make a configured stream in the store if it is missing; take its shards and retention from there.
 
         The stored shards stay when the configuration has another number of them; a Notice says so.
         """
-        operation = partial(
-            stream_table.open_stream, name=self.stream_name, properties=self._configured, now=self._now()
-        )
-        stored = await self._store.write(operation)
+        configured = self._configured
+        if configured is None:
+            stored = await self._store.read(partial(stream_table.load, name=self.stream_name))
+        else:
+            stored = await self._store.write(
+                partial(
+                    stream_table.open_stream, name=self.stream_name, properties=configured, now=self._now()
+                )
+            )
         self.created_at, self.retention = from_millis(stored.created_at), stored.retention
+        self.description = stored.description
+        if stored.description.max_record_bytes is not None:
+            self.max_record_bytes = stored.description.max_record_bytes
         self._take_shards(stored.shards)
-        if len(self._open) != self._configured.shards:
+        if configured is not None and len(self._open) != configured.shards:
             text = (
                 f"the stream keeps its {len(self._open)} open shards, although the configuration says "
-                f"`shards = {self._configured.shards}`, which counts when a stream is made: "
+                f"`shards = {configured.shards}`, which counts when a stream is made: "
                 "split and merge shards to change them"
             )
             self._feed.publish(Notice(self._clock.now(), "warning", self.name, text))
@@ -183,6 +198,7 @@ class Stream:
 
     async def read_shard(self, shard: StreamShard, after: int, limit: int) -> RecordRun:
         """Return up to `limit` records of a shard after a position, as the store has them."""
+        self.check_that_it_is_there()
         await self._trim_when_due()
         operation = partial(
             stream_table.read_records,
@@ -238,6 +254,36 @@ class Stream:
                 )
             await self._reshard((shard, adjacent), (merged,))
 
+    async def update_shard_count(self, target: int) -> None:
+        """Split and merge shards until `target` of them share the hash keys evenly. Raises StoreError."""
+        async with self._resharding:
+            firsts = {keys.first for keys in even_ranges(target)}
+            for first in sorted(firsts - set(self._first_hash_keys)):
+                shard = self._open[bisect_right(self._first_hash_keys, first) - 1]
+                keys = shard.hash_keys
+                halves = HashKeyRange(keys.first, first - 1), HashKeyRange(first, keys.last)
+                await self._reshard((shard,), halves)
+            while superfluous := sorted(set(self._first_hash_keys) - firsts):
+                index = self._first_hash_keys.index(superfluous[0])
+                lower, upper = self._open[index - 1], self._open[index]
+                merged = HashKeyRange(lower.hash_keys.first, upper.hash_keys.last)
+                await self._reshard((lower, upper), (merged,))
+
+    async def describe(self, description: StreamDescription) -> None:
+        """Store what is said of the stream from now on. Raises StoreError."""
+        self.check_that_it_is_there()
+        await self._store.write(
+            partial(stream_table.describe, name=self.stream_name, description=description)
+        )
+        self.description = description
+        if description.max_record_bytes is not None:
+            self.max_record_bytes = description.max_record_bytes
+
+    def check_that_it_is_there(self) -> None:
+        """Raise StreamNotFound once the stream is deleted."""
+        if self.is_deleted:
+            raise StreamNotFound(self.stream_name, self.account_id)
+
     async def set_retention(self, retention: timedelta) -> None:
         """Keep records for `retention`, whole hours, until it is set again or the configuration changes."""
         await self._store.write(
@@ -250,6 +296,7 @@ class Stream:
         while self._resharding.locked():
             async with self._resharding:  # the new shards take it
                 pass
+        self.check_that_it_is_there()
         now = self._now()
         shards = [self._route(entry) for entry in entries]
         rows = [
@@ -339,6 +386,10 @@ class Stream:
         self._by_number = {shard.number: shard for shard in shards}
         self._open = sorted((each for each in shards if each.is_open), key=lambda each: each.hash_keys.first)
         self._first_hash_keys = [shard.hash_keys.first for shard in self._open]
+
+    def wake(self) -> None:
+        """Let readers look, after records were stored within a transaction of somebody else's."""
+        self._tell_listeners()
 
     def _tell_listeners(self) -> None:
         for callback in self._listeners:

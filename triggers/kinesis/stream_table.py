@@ -6,9 +6,14 @@ every shard, and from a shard to its children.
 
 import sqlite3
 from collections.abc import Iterable, Sequence
+from dataclasses import fields
 from datetime import timedelta
+from typing import Any
+
+import orjson
 
 from engine.value import dataclass
+from triggers.kinesis.description import StreamDescription
 from triggers.kinesis.properties import StreamProperties
 from triggers.kinesis.routing import HashKeyRange, even_ranges
 from triggers.kinesis.shard import StreamShard
@@ -24,6 +29,7 @@ class StoredStream:
     created_at: int
     retention: timedelta
     shards: tuple[StreamShard, ...]
+    description: StreamDescription
 
 
 NewRecord = tuple[int, int, str, bytes]  # the shard's row, arrival, partition key, data
@@ -64,10 +70,75 @@ def open_stream(
         " WHERE name = ?1 AND configured_hours <> ?2",
         (name, hours),
     )
-    created_at, retention_hours = connection.execute(
-        "SELECT created_at, retention_hours FROM kinesis_streams WHERE name = ?", (name,)
+    return load(connection, name)
+
+
+def load(connection: sqlite3.Connection, name: str) -> StoredStream:
+    """Return a stream that is in the store."""
+    created_at, retention_hours, described = connection.execute(
+        "SELECT created_at, retention_hours, described FROM kinesis_streams WHERE name = ?", (name,)
     ).fetchone()
-    return StoredStream(created_at, retention_hours * HOUR, load_shards(connection, name))
+    description = StreamDescription(**orjson.loads(described))
+    return StoredStream(created_at, retention_hours * HOUR, load_shards(connection, name), description)
+
+
+def made_by_api(connection: sqlite3.Connection) -> list[str]:
+    """Return the names of the streams that were made over the API."""
+    rows = connection.execute("SELECT name FROM kinesis_streams WHERE made_by_api ORDER BY name")
+    return [name for (name,) in rows]
+
+
+def create_stream(
+    connection: sqlite3.Connection,
+    name: str,
+    properties: StreamProperties,
+    description: StreamDescription,
+    now: int,
+) -> None:
+    """Store a stream that is made over the API. What was left of a namesake goes."""
+    delete_stream(connection, name)
+    open_stream(connection, name, properties, now)
+    connection.execute("UPDATE kinesis_streams SET made_by_api = 1 WHERE name = ?", (name,))
+    describe(connection, name, description)
+
+
+def describe(connection: sqlite3.Connection, name: str, description: StreamDescription) -> None:
+    """Store what is said of a stream from now on."""
+    values: dict[str, Any] = {
+        field.name: getattr(description, field.name)
+        for field in fields(description)
+        if getattr(description, field.name)
+    }
+    connection.execute(
+        "UPDATE kinesis_streams SET described = ? WHERE name = ?", (orjson.dumps(values).decode(), name)
+    )
+
+
+def delete_some_records(connection: sqlite3.Connection, name: str) -> bool:
+    """Delete records of a stream, up to a number; say whether there may be more."""
+    more = False
+    for shard in load_shards(connection, name):
+        deleted = connection.execute(
+            "DELETE FROM kinesis_records WHERE shard = ?1 AND position IN"
+            " (SELECT position FROM kinesis_records WHERE shard = ?1 ORDER BY position LIMIT ?2)",
+            (shard.row_id, TRIMMED_AT_ONCE),
+        ).rowcount
+        more |= deleted == TRIMMED_AT_ONCE
+    return more
+
+
+def delete_stream(connection: sqlite3.Connection, name: str) -> None:
+    """Delete a stream with all that belongs to it."""
+    connection.execute(
+        "DELETE FROM kinesis_records WHERE shard IN (SELECT row_id FROM kinesis_shards WHERE stream = ?)",
+        (name,),
+    )
+    for table, column in (
+        ("kinesis_shards", "stream"),
+        ("kinesis_consumers", "stream"),
+        ("kinesis_streams", "name"),
+    ):
+        connection.execute(f"DELETE FROM {table} WHERE {column} = ?", (name,))  # noqa: S608
 
 
 def load_shards(connection: sqlite3.Connection, name: str) -> tuple[StreamShard, ...]:

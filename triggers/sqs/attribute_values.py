@@ -3,7 +3,8 @@
 Source: Amazon SQS API reference, GetQueueAttributes and SetQueueAttributes; texts as recorded on AWS.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -11,8 +12,8 @@ from pydantic import ValidationError
 
 from engine.arn import Account
 from triggers.sqs.attributes import QueueAttributes
-from triggers.sqs.errors import InvalidAttributeName, InvalidAttributeValue, UnsupportedOperation
-from triggers.sqs.settings import QueueSettings, is_fifo_name
+from triggers.sqs.errors import InvalidAttributeName, InvalidAttributeValue, InvalidParameter
+from triggers.sqs.settings import NAME, QueueSettings, is_fifo_name
 
 NUMBERS = {  # attribute -> option
     "VisibilityTimeout": "visibility_timeout",
@@ -32,7 +33,15 @@ POLICIES = {
         {"redrivePermission": "redrive_permission", "sourceQueueArns": "source_queue_arns"},
     ),
 }
-NOT_SIMULATED = ("Policy", "KmsMasterKeyId", "KmsDataKeyReusePeriodSeconds", "SqsManagedSseEnabled")
+WITHOUT_EFFECT = ("Policy", "KmsMasterKeyId", "KmsDataKeyReusePeriodSeconds", "SqsManagedSseEnabled")
+KEY_REUSE_SECONDS = range(60, 86_401)
+FIFO = "FifoQueue"
+CONTENT_BASED = "ContentBasedDeduplication"
+NAME_RULE = "Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length"
+FIFO_NAME_RULE = (
+    "The name of a FIFO queue can only include alphanumeric characters, hyphens, or underscores, "
+    "must end with .fifo suffix and be 1 to 80 in length"
+)
 
 
 def values(queue: QueueAttributes, account: Account) -> dict[str, str]:
@@ -46,8 +55,8 @@ def values(queue: QueueAttributes, account: Account) -> dict[str, str]:
         "ReceiveMessageWaitTimeSeconds": _seconds(queue.receive_message_wait_time.total_seconds()),
     }
     if queue.is_fifo:
-        found["FifoQueue"] = "true"
-        found["ContentBasedDeduplication"] = str(queue.content_based_deduplication).lower()
+        found[FIFO] = "true"
+        found[CONTENT_BASED] = str(queue.content_based_deduplication).lower()
         found["DeduplicationScope"] = queue.deduplication_scope
         found["FifoThroughputLimit"] = queue.fifo_throughput_limit
     redrive, allow = queue.redrive_policy, queue.redrive_allow_policy
@@ -63,24 +72,61 @@ def values(queue: QueueAttributes, account: Account) -> dict[str, str]:
         if allow.sources:
             shown["sourceQueueArns"] = [account.queue(source) for source in allow.sources]
         found["RedriveAllowPolicy"] = _json(shown)
-    return found
+    return found | _encryption(queue.without_effect) | queue.without_effect
+
+
+def _encryption(given: Mapping[str, str]) -> dict[str, str]:
+    """Return what is said of the encryption of a queue that nothing is said about."""
+    if "KmsMasterKeyId" in given:
+        return {"KmsDataKeyReusePeriodSeconds": "300", "SqsManagedSseEnabled": "false"}
+    return {"SqsManagedSseEnabled": "true"}
+
+
+def created(name: str, given: Mapping[str, str], account: Account) -> QueueAttributes:
+    """Return the attributes of a queue that CreateQueue makes.
+
+    Raises InvalidParameter for a name that SQS refuses, and as `changed` does.
+    """
+    wants_fifo = given.get(FIFO) == "true"
+    if not NAME.fullmatch(name) or is_fifo_name(name) != wants_fifo:
+        raise InvalidParameter.because(name, "QueueName", FIFO_NAME_RULE if wants_fifo else NAME_RULE)
+    rest = {attribute: text for attribute, text in given.items() if attribute != FIFO or not wants_fifo}
+    return changed(QueueAttributes.default(name, account), rest, account)
+
+
+def difference(queue: QueueAttributes, given: Mapping[str, str], account: Account) -> str | None:
+    """Return the first attribute that CreateQueue gives another value than an existing queue has.
+
+    Raises as `changed` does.
+    """
+    settable = {name: text for name, text in given.items() if name != FIFO or not queue.is_fifo}
+    before, after = values(queue, account), values(changed(queue, settable, account), account)
+    for name in settable:
+        if before.get(name) != after.get(name):
+            return name
+    return FIFO if given.get(FIFO, "true") != "true" else None
+
+
+def declared(settings: QueueSettings) -> Iterator[str]:
+    """Yield the attributes that a queue's configuration fixes, by their names in the API."""
+    names = {option: name for name, option in (NUMBERS | FIFO_TEXTS).items()}
+    names |= {option: name for name, (option, _) in POLICIES.items()}
+    names["content_based_deduplication"] = CONTENT_BASED
+    return (names[option] for option in names if option in settings.model_fields_set)
 
 
 def changed(queue: QueueAttributes, changes: Mapping[str, str], account: Account) -> QueueAttributes:
-    """Return the attributes of a queue with some of them changed. An empty policy is none.
+    """Return the attributes of a queue with some of them changed. What is empty is as if it were not there.
 
-    Raises InvalidAttributeName or InvalidAttributeValue for what SQS refuses, UnsupportedOperation for what
-    is not simulated.
+    Raises InvalidAttributeName or InvalidAttributeValue for what SQS refuses.
     """
     for name in changes:
         _check_name(name, is_fifo_name(queue.name))
     after = {**values(queue, account), **changes}
     options = {option: _value(name, after[name]) for name, option in NUMBERS.items()}
     options |= {option: after[name] for name, option in FIFO_TEXTS.items() if name in after}
-    if "ContentBasedDeduplication" in after:
-        options["content_based_deduplication"] = _value(
-            "ContentBasedDeduplication", after["ContentBasedDeduplication"]
-        )
+    if CONTENT_BASED in after:
+        options["content_based_deduplication"] = _value(CONTENT_BASED, after[CONTENT_BASED])
     options |= {
         option: _policy(name, after[name], members)
         for name, (option, members) in POLICIES.items()
@@ -90,17 +136,36 @@ def changed(queue: QueueAttributes, changes: Mapping[str, str], account: Account
         settings = QueueSettings.model_validate(options)
     except ValidationError as error:
         raise InvalidAttributeValue(_attribute_of(error)) from None
-    return QueueAttributes.configured(queue.name, settings, account)
+    made = QueueAttributes.configured(queue.name, settings, account)
+    return replace(made, without_effect=_without_effect({**queue.without_effect, **changes}))
+
+
+def _without_effect(given: Mapping[str, str]) -> dict[str, str]:
+    found = {name: given[name] for name in WITHOUT_EFFECT if given.get(name)}
+    for name, text in found.items():
+        value = text if name == "KmsMasterKeyId" else _value(name, text)
+        match name:
+            case "Policy" if not isinstance(value, dict):
+                raise InvalidAttributeValue(name)
+            case "KmsDataKeyReusePeriodSeconds" if value not in KEY_REUSE_SECONDS:
+                raise InvalidAttributeValue(name)
+            case "SqsManagedSseEnabled" if not isinstance(value, bool):
+                raise InvalidAttributeValue(name)
+    if "KmsMasterKeyId" in found and found.get("SqsManagedSseEnabled") == "true":
+        raise InvalidAttributeValue(
+            "SqsManagedSseEnabled", "You can use one type of server-side encryption (SSE) at one time."
+        )
+    return found
 
 
 def _check_name(name: str, is_fifo: bool) -> None:
-    if name in NOT_SIMULATED:
-        raise UnsupportedOperation(f"{name} is not simulated by Headrace.")
-    if name == "FifoQueue" and is_fifo:
-        raise InvalidAttributeValue("FifoQueue", "Modifying queue type is not supported.")
+    if name in WITHOUT_EFFECT:
+        return
+    if name == FIFO and is_fifo:
+        raise InvalidAttributeValue(FIFO, "Modifying queue type is not supported.")
     if name in FIFO_TEXTS and not is_fifo:
         raise InvalidAttributeName(f"You can specify the {name} only when FifoQueue is set to true.")
-    if name == "ContentBasedDeduplication" and is_fifo:
+    if name == CONTENT_BASED and is_fifo:
         return
     if name not in NUMBERS and name not in FIFO_TEXTS and name not in POLICIES:
         raise InvalidAttributeName(f"Unknown Attribute {name}.")
@@ -130,7 +195,7 @@ def _attribute_of(error: ValidationError) -> str:
     option = place[0] if place else "fifo_throughput_limit"  # the one that is checked beside another
     names = {each: name for name, each in (NUMBERS | FIFO_TEXTS).items()}
     names |= {each: name for name, (each, _) in POLICIES.items()}
-    return names.get(str(option), "ContentBasedDeduplication")
+    return names.get(str(option), CONTENT_BASED)
 
 
 def _seconds(seconds: float) -> str:

@@ -3,6 +3,8 @@
 Source: Amazon SQS API reference, SetQueueAttributes.
 """
 
+from collections.abc import Mapping
+from dataclasses import field
 from datetime import timedelta
 from typing import Literal
 
@@ -36,7 +38,10 @@ class RedriveAllowPolicy:
 
 @dataclass(frozen=True, slots=True)
 class QueueAttributes:
-    """A queue's name, ARN and attributes, with SQS's defaults. `maximum_message_size` is in bytes."""
+    """A queue's name, ARN and attributes, with SQS's defaults. `maximum_message_size` is in bytes.
+
+    `without_effect` are attributes that mean nothing here, as text by their names in the API.
+    """
 
     name: str
     arn: str
@@ -51,6 +56,7 @@ class QueueAttributes:
     fifo_throughput_limit: Literal["perQueue", "perMessageGroupId"] = "perQueue"
     redrive_policy: RedrivePolicy | None = None
     redrive_allow_policy: RedriveAllowPolicy | None = None
+    without_effect: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def default(cls, name: str, account: Account) -> "QueueAttributes":

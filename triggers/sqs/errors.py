@@ -24,6 +24,31 @@ class QueueDoesNotExist(QueueError):
         super().__init__("The specified queue does not exist.")
 
 
+class QueueNameExists(QueueError):
+    """There is a queue of this name, with other attributes."""
+
+    code = "QueueNameExists"
+    query_code = "QueueAlreadyExists"
+
+    def __init__(self, attribute: str) -> None:
+        super().__init__(
+            f"A queue already exists with the same name and a different value for attribute {attribute}"
+        )
+
+
+class QueueDeletedRecently(QueueError):
+    """A queue of this name was deleted less than a minute ago."""
+
+    code = "QueueDeletedRecently"
+    query_code = "AWS.SimpleQueueService.QueueDeletedRecently"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "You must wait 60 seconds after deleting a queue before you can create another with the same "
+            "name."
+        )
+
+
 class InvalidParameter(QueueError):
     """A parameter has a value that SQS refuses."""
 
@@ -120,6 +145,16 @@ class SourceNotFound(QueueError):
 
     def __init__(self, parameter: str) -> None:
         super().__init__(f"The resource that you specified for the {parameter} parameter doesn't exist.")
+
+
+class TaskNotFound(QueueError):
+    """There is no task to move messages by this handle."""
+
+    code = query_code = "ResourceNotFoundException"
+    http_status = 404
+
+    def __init__(self) -> None:
+        super().__init__("Task does not exist.")
 
 
 class EmptyBatchRequest(QueueError):

@@ -5,7 +5,7 @@ Source: Amazon SQS API reference and developer guide.
 
 import asyncio
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -19,7 +19,7 @@ from engine.store.database import Store
 from triggers.sqs import receipts, validation
 from triggers.sqs.arrivals import Arrivals
 from triggers.sqs.attributes import QueueAttributes
-from triggers.sqs.errors import InvalidParameter, OverLimit, ReceiptHandleIsInvalid
+from triggers.sqs.errors import InvalidParameter, OverLimit, QueueDoesNotExist, ReceiptHandleIsInvalid
 from triggers.sqs.event import build_record
 from triggers.sqs.message import Message, MessageAttribute, OutgoingMessage, SentMessage
 from triggers.sqs.message_table import (
@@ -69,6 +69,7 @@ class Queue:
         self._feed = feed
         self._queues = {} if queues is None else queues
         self._arrivals = Arrivals(clock)
+        self.is_deleted = False
         self._in_hand: dict[str, Receipt] = {}
         self.created_at = self.changed_at = self._swept_at = clock.now()
         self._in_flight_most = in_flight_most
@@ -88,6 +89,7 @@ class Queue:
         """Return once all messages are in the store. Raises QueueError for one that SQS would not take:
         then none is.
         """
+        self.check_that_it_is_there()
         for message in messages:
             validation.check(self.attributes, message)
         now = self._clock.now()
@@ -107,8 +109,9 @@ class Queue:
     ) -> str:
         """Store a message within a transaction of the caller's, on the store's thread; return its id.
 
-        Call `wake` when the transaction is committed.
+        Call `wake` when the transaction is committed. Raises QueueDoesNotExist.
         """
+        self.check_that_it_is_there()
         message = OutgoingMessage(body, attributes or {}, system_attributes or {})
         (sent,) = send(connection, self.attributes, [message], self._clock.now())
         return sent.message_id
@@ -242,10 +245,15 @@ class Queue:
         return await self._store.read(partial(counts, queue=self.attributes, now=self._clock.now()))
 
     def change_attributes(self, attributes: QueueAttributes) -> None:
-        """Go on with other attributes, until the simulator ends: the configuration is what lasts."""
+        """Go on with other attributes, which are stored elsewhere."""
         self.attributes = attributes
         self.changed_at = self._clock.now()
         self.wake()
+
+    def check_that_it_is_there(self) -> None:
+        """Raise QueueDoesNotExist once the queue is deleted."""
+        if self.is_deleted:
+            raise QueueDoesNotExist
 
     async def purge(self) -> None:
         """Delete every message that was sent before.
@@ -257,11 +265,13 @@ class Queue:
         while await self._store.write(partial(purge_some, queue=self.attributes, last=last, now=now)):
             pass
 
-    async def move_back(self, destination: "Queue | None" = None) -> int:
+    async def move_back(
+        self, destination: "Queue | None" = None, note: Callable[[int], bool] = lambda _: True
+    ) -> int:
         """Move the visible messages of a dead-letter queue to where each came from, or to `destination`.
 
-        Returns how many have been moved. Raises InvalidParameter when the destination is this queue or one of
-        the other kind.
+        Returns how many have been moved; `note` is told now and then, and says whether to go on. Raises
+        InvalidParameter when the destination is this queue or one of the other kind.
         """
         if destination is not None:
             check_destination(self.attributes, destination.attributes)
@@ -278,6 +288,8 @@ class Queue:
             for target in self._queues.values() if destination is None else [destination]:
                 if target.attributes.name in targets:
                     target.wake()
+            if not note(moved):
+                break
         return moved
 
     async def release_leases(self) -> None:
@@ -289,6 +301,7 @@ class Queue:
     async def _receive(self, wanted: Receiving, until: datetime | None) -> Received:
         """Return what was received as soon as there is something, or nothing at `until`."""
         while True:
+            self.check_that_it_is_there()
             seen = self._arrivals.count
             room = await self._room()
             if not room and not wanted.leased and not self.is_fifo:
@@ -302,7 +315,7 @@ class Queue:
 
     async def _claim(self, wanted: Receiving) -> Received:
         """Receive what there is now; if cancelled meanwhile, give it back before leaving."""
-        operation = partial(receive, queue=self.attributes, wanted=wanted, now=self._clock.now())
+        operation = partial(receive, queue=self._attributes_now(), wanted=wanted, now=self._clock.now())
         claiming = asyncio.ensure_future(self._store.write(operation))
         try:
             received = await asyncio.shield(claiming)
@@ -312,6 +325,13 @@ class Queue:
         self._in_flight_at_most += len(received.rows)
         self._tell_of_redriven(received)
         return received
+
+    def _attributes_now(self) -> QueueAttributes:
+        """Return the attributes, without a dead-letter queue that is not there any more."""
+        policy = self.attributes.redrive_policy
+        if policy is None or policy.dead_letter_queue in self._queues:
+            return self.attributes
+        return replace(self.attributes, redrive_policy=None)
 
     async def _room(self) -> int:
         """Return how many messages more may be in flight, at least. They are counted seldom."""
@@ -357,10 +377,16 @@ class Queue:
 
 
 def configured_queues(
-    settings: Mapping[str, QueueSettings], account: Account, store: Store, clock: Clock, feed: Feed
+    settings: Mapping[str, QueueSettings],
+    account: Account,
+    store: Store,
+    clock: Clock,
+    feed: Feed,
+    *,
+    into: dict[str, Queue] | None = None,
 ) -> dict[str, Queue]:
-    """Return all configured queues by name; they know each other as dead-letter queues."""
-    queues: dict[str, Queue] = {}
+    """Return all configured queues by name, added to those given; they know all as dead-letter queues."""
+    queues: dict[str, Queue] = {} if into is None else into
     for name, each in settings.items():
         attributes = QueueAttributes.configured(name, each, account)
         queues[name] = Queue(name, account, store, clock, attributes=attributes, feed=feed, queues=queues)

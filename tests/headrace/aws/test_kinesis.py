@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 import boto3
+import cbor2
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
@@ -18,11 +19,12 @@ from engine.clock import VIRTUAL_START, Clock
 from engine.feed import Feed
 from engine.store.database import Store
 from headrace.aws.endpoint import Endpoint, Handlers
-from headrace.aws.kinesis import KinesisWire
+from headrace.aws.kinesis import TARGET, KinesisWire
 from headrace.aws.listener import listen
 from tests.fakes.endpoint import Reply, name_the_handler, request
-from triggers.kinesis.properties import StreamProperties
+from triggers.kinesis.settings import StreamSettings
 from triggers.kinesis.stream import Stream
+from triggers.kinesis.stream_registry import StreamRegistry
 
 ACCOUNT = Account()
 FIRST, SECOND, THIRD = (f"shardId-{number:012d}" for number in range(3))
@@ -62,15 +64,12 @@ class There:
 
 @pytest.fixture
 async def there(clock: Clock, store: Store, feed: Feed) -> AsyncIterator[There]:
-    streams = {
-        name: Stream(name, StreamProperties(shards=shards), ACCOUNT, store, clock, feed)
-        for name, shards in {"clicks": 1, "views": 3}.items()
-    }
-    for stream in streams.values():
-        await stream.open()
-    service = KinesisWire(streams, ACCOUNT.account_id, clock).service()
+    settings = {name: StreamSettings(shards=shards) for name, shards in {"clicks": 1, "views": 3}.items()}
+    registry = StreamRegistry({}, settings, ACCOUNT, store, clock, feed)
+    await registry.open()
+    streams = registry.streams
     other = partial(name_the_handler, handler="other")
-    handlers = Handlers(other, other, other, {service.name: service.handle})
+    handlers = Handlers(other, other, other, {TARGET: KinesisWire(registry, clock).handler()})
     async with Endpoint(listen("127.0.0.1", 0), handlers) as endpoint:
         client = boto3.client(
             "kinesis",
@@ -342,11 +341,11 @@ async def test_retention_is_changed(there: There) -> None:
             id="a parameter that is not simulated",
         ),
         pytest.param(
-            "create_stream",
-            {"StreamName": "new"},
+            "describe_account_settings",
+            {},
             (
                 "NotImplementedException",
-                "Kinesis_20131202 CreateStream is not simulated by Headrace.",
+                "Kinesis_20131202 DescribeAccountSettings is not simulated by Headrace.",
                 501,
             ),
             id="an operation that is not simulated",
@@ -411,6 +410,56 @@ async def test_what_is_no_request_is_refused(there: There, body: bytes, text: st
     assert text in json.loads(reply.body)["message"]
 
 
-async def test_cbor_is_refused_with_the_way_out(there: There) -> None:
-    reply = await there.post("PutRecord", b"\xa0", "application/x-amz-cbor-1.1")
-    assert "AWS_CBOR_DISABLE" in json.loads(reply.body)["message"]
+async def test_requests_in_cbor_are_answered_in_cbor(there: There) -> None:
+    record = {"StreamName": "clicks", "Data": b"\x00\xff", "PartitionKey": "kéy"}
+    await cbor(there, "PutRecord", record)
+    asked: dict[str, Any] = {"StreamName": "clicks", "ShardId": FIRST, "ShardIteratorType": "AT_TIMESTAMP"}
+    asked["Timestamp"] = cbor2.CBORTag(1, 1_767_225_600_000)
+    found = await cbor(there, "GetShardIterator", asked)
+    answer = await cbor(there, "GetRecords", found)
+
+    (got,) = answer["Records"]
+    assert (got["Data"], got["PartitionKey"]) == (b"\x00\xff", "kéy")
+    assert got["ApproximateArrivalTimestamp"] == 1_767_225_600_000  # as clients in Java read it
+
+
+async def test_errors_in_cbor_are_those_of_json(there: There) -> None:
+    """[recorded: test_kinesis::test_cbor_exceptions]"""
+    reply = await there.post(
+        "DescribeStream", cbor2.dumps({"StreamName": "wrong"}), "application/x-amz-cbor-1.1"
+    )
+    assert reply.status == 400
+    assert reply.headers["content-type"] == "application/x-amz-cbor-1.1"
+    assert cbor2.loads(reply.body) == {
+        "__type": "ResourceNotFoundException",
+        "message": "Stream wrong under account 000000000000 not found.",
+    }
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        pytest.param(b"\xff", "The request is not CBOR", id="no CBOR"),
+        pytest.param(b"\x81\x01", "The request must be a CBOR map.", id="no map"),
+        pytest.param(b"\x9f" * 500, "The request is not CBOR", id="lists without end in each other"),
+        pytest.param(
+            cbor2.dumps({"Timestamp": cbor2.CBORTag(1, "noon")}), "The request is not CBOR", id="no moment"
+        ),
+        pytest.param(cbor2.dumps({1: 2}), "1 is not simulated by Headrace.", id="a name that is no text"),
+    ],
+)
+async def test_cbor_that_is_broken_is_refused(there: There, body: bytes, said: str) -> None:
+    reply = await there.post("GetShardIterator", body, "application/x-amz-cbor-1.1")
+    assert reply.status == 400
+    found = cbor2.loads(reply.body)
+    assert found["__type"] == "SerializationException"
+    assert said in found["message"]
+
+
+async def cbor(there: There, operation: str, members: dict[str, Any]) -> dict[str, Any]:
+    """Ask in CBOR, and read moments as the numbers that they are sent as."""
+    reply = await there.post(operation, cbor2.dumps(members), "application/x-amz-cbor-1.1")
+    assert reply.status == 200
+    found = cbor2.loads(reply.body, semantic_decoders={1: lambda value, _: value})
+    assert isinstance(found, dict)
+    return found

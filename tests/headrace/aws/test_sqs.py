@@ -22,7 +22,8 @@ from headrace.aws.listener import listen
 from headrace.aws.sqs import SqsWire
 from tests.fakes.endpoint import Reply, name_the_handler, request
 from triggers.sqs.message import OutgoingMessage
-from triggers.sqs.queue import Queue, configured_queues
+from triggers.sqs.queue import Queue
+from triggers.sqs.queue_registry import QueueRegistry
 from triggers.sqs.settings import QueueSettings
 
 ACCOUNT = Account()
@@ -84,9 +85,11 @@ class There:
 @pytest.fixture
 async def there(clock: Clock, store: Store, feed: Feed) -> AsyncIterator[There]:
     settings = {name: QueueSettings.model_validate(each) for name, each in QUEUES.items()}
-    queues = configured_queues(settings, ACCOUNT, store, clock, feed)
+    registry = QueueRegistry({}, settings, ACCOUNT, store, clock, feed)
+    await registry.open()
+    queues = registry.queues
     listener = listen("127.0.0.1", 0)
-    service = SqsWire(queues, ACCOUNT, listener.url).service()
+    service = SqsWire(registry, ACCOUNT.account_id, listener.url).service()
     other = partial(name_the_handler, handler="other")
     async with Endpoint(listener, Handlers(other, other, other, {service.name: service.handle})) as endpoint:
         client = boto3.client(
@@ -486,9 +489,12 @@ async def test_requests_that_are_incomplete_or_wrong(there: There, body: dict[st
 
 
 async def test_an_operation_that_is_not_simulated_is_named(there: There) -> None:
-    code, text, status, _ = await there.refused("create_queue", QueueName="new")
-    assert (code, status) == ("NotImplementedException", 501)
-    assert text == "AmazonSQS CreateQueue is not simulated by Headrace."
+    reply = await there.post("ConsumeQueue", b"{}")
+    assert reply.status == 501
+    assert json.loads(reply.body) == {
+        "__type": "NotImplementedException",
+        "message": "AmazonSQS ConsumeQueue is not simulated by Headrace.",
+    }
 
 
 async def test_queues_are_found_and_listed(there: There) -> None:
@@ -517,6 +523,7 @@ async def test_attributes_are_shown_as_text(there: There) -> None:
         "MessageRetentionPeriod": "345600",
         "MaximumMessageSize": "1048576",
         "ReceiveMessageWaitTimeSeconds": "0",
+        "SqsManagedSseEnabled": "true",
         "RedrivePolicy": f'{{"deadLetterTargetArn":"{ARN}failures","maxReceiveCount":1}}',
         "CreatedTimestamp": "1767225600",
         "LastModifiedTimestamp": "1767225600",
@@ -537,13 +544,13 @@ async def test_changed_attributes_take_effect(there: There) -> None:
         "small",
         Attributes={
             "VisibilityTimeout": "5",
-            "MaximumMessageSize": "2048",
+            "MaximumMessageSize": "1024",
             "RedrivePolicy": json.dumps({"deadLetterTargetArn": f"{ARN}failures", "maxReceiveCount": "1"}),
         },
     )
     queue = there.queues["small"]
     assert queue.visibility_timeout == timedelta(seconds=5)
-    await queue.send([OutgoingMessage("x" * 2048)])
+    await queue.send([OutgoingMessage("x" * 1024)])
     for _ in range(2):
         await queue.receive_messages(1)
         await asyncio.sleep(5)
@@ -627,10 +634,31 @@ async def test_changed_attributes_take_effect(there: There) -> None:
         ),
         pytest.param(
             "jobs",
-            {"KmsMasterKeyId": "key"},
-            "AWS.SimpleQueueService.UnsupportedOperation",
-            "KmsMasterKeyId is not simulated by Headrace.",
-            id="encryption",
+            {"KmsMasterKeyId": "key", "SqsManagedSseEnabled": "true"},
+            "InvalidAttributeValue",
+            "You can use one type of server-side encryption (SSE) at one time.",
+            id="two ways of encryption",
+        ),
+        pytest.param(
+            "jobs",
+            {"Policy": "[]"},
+            "InvalidAttributeValue",
+            "Invalid value for the parameter Policy.",
+            id="a policy that is none",
+        ),
+        pytest.param(
+            "jobs",
+            {"KmsDataKeyReusePeriodSeconds": "59"},
+            "InvalidAttributeValue",
+            "Invalid value for the parameter KmsDataKeyReusePeriodSeconds.",
+            id="a key that is used anew too soon",
+        ),
+        pytest.param(
+            "small",
+            {"MaximumMessageSize": "2048"},
+            "InvalidAttributeValue",
+            "headrace.toml declares it for queues.small.",
+            id="what the configuration fixes",
         ),
     ],
 )
