@@ -27,6 +27,14 @@ class BusEvent:
         return parsed
 
     @property
+    def is_whole(self) -> bool:
+        """Whether the text is an event: an object with what rules look at first."""
+        try:
+            return {"source", "detail-type", "detail"} <= set(self.members)
+        except (ValueError, TypeError):
+            return False
+
+    @property
     def id(self) -> str:
         """The event's id."""
         return str(self.members["id"])

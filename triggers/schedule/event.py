@@ -36,17 +36,20 @@ def _event(source: str, arn: str, account: Account, event_id: str, time: datetim
     return json.dumps(event, separators=(",", ":")).encode()
 
 
+def execution_id(event_id: str) -> str:
+    """Return the scheduler's id of a run: the first sixteen hexadecimal digits of its event's id."""
+    return event_id.replace("-", "")[:16]
+
+
 def fill_input(text: str, arn: str, event_id: str, time: datetime) -> bytes:
     """Return a scheduler's Input with its context attributes replaced, wherever in the text they stand.
 
-    The execution id is the first sixteen hexadecimal digits of `event_id`; the attempt is the first, because
-    a local delivery into Lambda's queue does not fail and is not repeated.
+    But for the attempt number, which whoever delivers it knows.
     """
     attributes = {
         "<aws.scheduler.schedule-arn>": arn,
         "<aws.scheduler.scheduled-time>": iso_seconds(time),
-        "<aws.scheduler.execution-id>": event_id.replace("-", "")[:16],
-        "<aws.scheduler.attempt-number>": "1",
+        "<aws.scheduler.execution-id>": execution_id(event_id),
     }
     for attribute, value in attributes.items():
         text = text.replace(attribute, value)

@@ -97,6 +97,10 @@ class ScheduleRunner:
         self._group: asyncio.TaskGroup | None = None
         self._scheduler: Any = None
 
+    def add(self, schedules: Sequence[Schedule]) -> None:
+        """Run these too, from where they had come. Called before `run`."""
+        self._schedules |= {schedule.key: schedule for schedule in schedules}
+
     async def run(self) -> None:
         """Make up for missed runs, then run every enabled schedule."""
         now = from_millis(to_millis(self._clock.now()))

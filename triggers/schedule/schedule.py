@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Protocol, Self
 from zoneinfo import ZoneInfo
@@ -9,7 +10,7 @@ from zoneinfo import ZoneInfo
 from engine.arn import Account
 from engine.clock import iso_seconds
 from engine.value import dataclass
-from triggers.delivery.target import Parcel
+from triggers.delivery.target import ATTEMPT_NUMBER, Parcel
 from triggers.schedule.event import fill_input, rule_event, scheduler_event
 from triggers.schedule.expression import Expression, Kind, Timing, parse
 from triggers.schedule.rate import Rate
@@ -94,6 +95,10 @@ class Schedule:
             calls=calls,
         )
 
+    def calling(self, calls: Calls) -> Self:
+        """Return the schedule with other calls."""
+        return replace(self, calls=calls)
+
     @property
     def key(self) -> str:
         """What tells it from all others, in the store too; names of headrace.toml have no slash."""
@@ -132,7 +137,11 @@ class Schedule:
         )
 
     def payload(self, event_id: str, time: datetime) -> bytes:
-        """Return what the function gets for the run that was due at `time`."""
+        """Return what the function gets for the run that was due at `time`: at its first attempt."""
+        return self.unnumbered_payload(event_id, time).replace(ATTEMPT_NUMBER, b"1")
+
+    def unnumbered_payload(self, event_id: str, time: datetime) -> bytes:
+        """As `payload`, with the number of the attempt still to be filled in."""
         if self.kind == "rule":
             if self.input is not None:
                 return self.input.encode()
