@@ -20,6 +20,7 @@ from engine.errors import ConfigurationError
 from engine.value import dataclass
 from headrace.config import Configuration, read_toml
 from headrace.settings_problems import Tables, described, unknown_option
+from headrace.simulation.report import ScriptReport
 from headrace.simulation.script_check import problems_of
 from headrace.simulation.script_models import (
     ARGUMENTS,
@@ -55,6 +56,13 @@ class Due:
     action: Action
     repetition: int
 
+    def arguments(self) -> BaseModel:
+        """Return the arguments of this time: in what is repeated, `{{n}}` is the number of the repetition."""
+        if self.action.settings.every is None:
+            return self.action.arguments
+        numbered: BaseModel = _numbered(self.action.arguments, str(self.repetition))
+        return numbered
+
 
 class Script:
     """The actions of a file, in the order in which they are due; those of one moment in the file's order.
@@ -70,7 +78,7 @@ class Script:
         self.failures: list[str] = []
         self.performed = 0
         self.lasting: list[Due] = []  # what changed settings: a simulator that starts again has to hear of it
-        self.in_hand = 0  # replays that are under way
+        self.is_under_way = False
         self._due = [  # moment, index of the action, repetition
             (moment_of(action.settings.at, began), index, 1) for index, action in enumerate(actions)
         ]
@@ -78,8 +86,8 @@ class Script:
 
     @property
     def is_done(self) -> bool:
-        """Whether every action was done, as often as it has to be."""
-        return not self._due and not self.in_hand
+        """Whether every action was done, as often as it has to be, and every replay has come to its end."""
+        return not self._due and not self.is_under_way
 
     def next_moment(self) -> datetime | None:
         """Return when something is to be done next; None when nothing is."""
@@ -94,6 +102,10 @@ class Script:
             heapq.heappush(self._due, (again, index, repetition + 1))
         return Due(moment, action, repetition)
 
+    def report(self) -> ScriptReport:
+        """Return what became of the script, at the end of the simulation."""
+        return ScriptReport(self.performed, (*self.failures, *self.unreached()))
+
     def unreached(self) -> Iterator[str]:
         """Yield a line for each action that the simulation ended before."""
         for moment, index, repetition in sorted(self._due):
@@ -101,6 +113,22 @@ class Script:
             if repetition == 1:
                 at = iso_seconds(moment)
                 yield f"{action.place}.{action.name}: was to be done at {at}: the simulation ended before"
+
+
+def _numbered(value: Any, number: str) -> Any:
+    """Return a value with the number in place of `{{n}}` in each of its texts."""
+    match value:
+        case str():
+            return value.replace("{{n}}", number)
+        case dict():
+            return {_numbered(key, number): _numbered(each, number) for key, each in value.items()}
+        case list() | tuple():
+            return type(value)(_numbered(each, number) for each in value)
+        case BaseModel():
+            fields = {name: _numbered(getattr(value, name), number) for name in value.model_fields_set}
+            return value.model_copy(update=fields)
+        case _:
+            return value
 
 
 def moment_of(at: Moment, began: datetime) -> datetime:
@@ -126,11 +154,13 @@ def load_script(
     began: datetime,
     length: timedelta | None = None,
     faults: type[BaseModel] | None = None,
+    can_crash: bool = False,
 ) -> Script:
     """Read and check a script for a simulation that begins at `began`, and takes `length` if that is known.
 
-    `faults` is the model of the `[faults]` table. Raises ConfigurationError with every problem found, each
-    with the script's path.
+    `faults` is the model of the `[faults]` table, and `can_crash` whether the simulation takes `crash`;
+    without them such actions are refused. Raises ConfigurationError with every problem found, each with the
+    script's path.
     """
     problems: list[str] = []
     actions: list[Action] = []
@@ -145,6 +175,8 @@ def load_script(
         problems += _problems_of_moments(action, began, length)
         if settings.name == "faults":
             action = _with_faults(action, faults, tables, (*above, "faults"), problems)
+        elif settings.name == "crash" and not can_crash:
+            problems.append(f"{place}.crash: nothing can crash here")
         else:
             around = f"{place}.{settings.name}"
             problems += problems_of(settings.name, around, action.arguments, configuration, path.parent)

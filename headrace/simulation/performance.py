@@ -1,0 +1,104 @@
+"""Does what a script says, beside a simulator, each action at its moment."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from pydantic import BaseModel
+
+from engine.clock import iso_seconds
+from engine.duration import duration_text
+from engine.errors import HeadraceError
+from engine.value import dataclass
+from headrace.barrier import Barrier
+from headrace.simulation.actions import ACTIONS, Stage
+from headrace.simulation.expectations import disappointments
+from headrace.simulation.figures import Figures
+from headrace.simulation.script import Due, Script
+from headrace.simulator import Simulator
+
+LASTING = ("change_function", "change_mapping", "change_queue", "faults")
+
+
+@dataclass(frozen=True, slots=True)
+class Levers:
+    """What a script moves that is not part of the simulator.
+
+    `change_faults` takes a `[faults]` table that holds from now on; `crash` ends the simulator, by raising.
+    """
+
+    change_faults: Callable[[BaseModel], None]
+    crash: Callable[[], None]
+
+
+async def perform(script: Script, figures: Figures, levers: Levers, simulator: Simulator) -> None:
+    """Do what is due, until nothing is left. What goes wrong is added to the script's failures.
+
+    After a crash, call it again with the simulator that was started then: what the script has changed of
+    functions, mappings, queues and faults is changed there, too, and the rest follows at its moments. A
+    replay that was under way is not taken up again.
+    """
+    await _Performance(script, figures, levers, simulator).run()
+
+
+class _Performance:
+    def __init__(self, script: Script, figures: Figures, levers: Levers, simulator: Simulator) -> None:
+        self._script = script
+        self._figures = figures
+        self._levers = levers
+        self._simulator = simulator
+
+    async def run(self) -> None:
+        """Act until nothing is left to do."""
+        self._script.is_under_way = True
+        try:
+            while await self._act_until_a_crash():
+                self._levers.crash()
+        finally:
+            self._script.is_under_way = False
+
+    async def _act_until_a_crash(self) -> bool:
+        """Do what is due; say whether a crash is what comes next. Replays have ended when this returns."""
+        script, clock = self._script, self._simulator.clock
+        async with asyncio.TaskGroup() as group:
+            stage = Stage(self._simulator, script.path.parent, group, script.failures.append)
+            for due in tuple(script.lasting):
+                await self._do(due, stage)
+            while (moment := script.next_moment()) is not None:
+                await clock.sleep_until(moment)
+                due = script.take()
+                script.performed += 1
+                if due.action.name == "crash":
+                    for replay in stage.replays:
+                        replay.cancel()
+                    return True
+                await self._do(due, stage)
+                if due.action.name in LASTING:
+                    script.lasting.append(due)
+        return False
+
+    async def _do(self, due: Due, stage: Stage) -> None:
+        """Do one action; what hinders it is told, and the script goes on."""
+        action, arguments = due.action, due.arguments()
+        try:
+            if action.name == "faults":
+                self._levers.change_faults(arguments)
+            elif action.name == "expect":
+                await self._expect(due, arguments)
+            else:
+                await ACTIONS[action.name](stage, arguments)
+        except (HeadraceError, OSError) as error:
+            self._fail(due, str(error))
+
+    async def _expect(self, due: Due, expect: Any) -> None:
+        """Compare, once all that falls on this moment is done."""
+        with Barrier(self._simulator) as barrier:
+            await barrier.wait()
+        for line in await disappointments(expect, self._simulator, self._figures):
+            self._fail(due, line)
+
+    def _fail(self, due: Due, text: str) -> None:
+        since = duration_text(max(timedelta(), due.moment - self._script.began))
+        place = f"{due.action.place}.{due.action.name}"
+        self._script.failures.append(f"{place}, at {iso_seconds(due.moment)} ({since}): {text}")
