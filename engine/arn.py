@@ -16,6 +16,11 @@ class Account:
         arn = self._arn("lambda", f"function:{name}")
         return arn if qualifier is None else f"{arn}:{qualifier}"
 
+    def layer(self, name: str, version: int | None = None) -> str:
+        """Return the ARN of a layer, or of one of its versions."""
+        arn = self._arn("lambda", f"layer:{name}")
+        return arn if version is None else f"{arn}:{version}"
+
     def queue(self, name: str) -> str:
         """Return the ARN of an SQS queue."""
         return self._arn("sqs", name)
@@ -27,6 +32,10 @@ class Account:
     def stream(self, name: str) -> str:
         """Return the ARN of a Kinesis data stream."""
         return self._arn("kinesis", f"stream/{name}")
+
+    def table(self, name: str) -> str:
+        """Return the ARN of a DynamoDB table."""
+        return self._arn("dynamodb", f"table/{name}")
 
     def table_stream(self, name: str, label: str) -> str:
         """Return the ARN of a DynamoDB table's stream; `label` is the moment it was enabled at."""

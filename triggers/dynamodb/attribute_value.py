@@ -6,7 +6,8 @@ What a value becomes depends on its storage class and on the declared type of it
     REAL                 N       the shortest text that reads back as the same number
     TEXT                 S       JSON: M, L or whatever the document is;
                                  DECIMAL, NUMERIC: N when it is a number;
-                                 STRING SET, NUMBER SET: SS, NS of a JSON array
+                                 STRING SET, NUMBER SET, BINARY SET: SS, NS, BS of a JSON array;
+                                 NUMBER BLOB: N when it is a number
     BLOB                 B
     NULL                 no attribute, or NULL
 
@@ -28,6 +29,7 @@ Encoded = tuple[AttributeValue, int]
 DEEPEST = 32  # levels of lists and maps
 LARGEST, SMALLEST = Decimal("9.9999999999999999999999999999999999999E+125"), Decimal("1E-130")
 MOST_DIGITS = 38
+NUMBER_TYPE = "NUMBER BLOB"  # declared so, a column keeps every digit: SQLite converts nothing that is put in
 _NUMBER = re.compile(r"\s*[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?\s*")
 
 
@@ -40,7 +42,7 @@ def encoder(declared: str) -> Callable[[Any], Encoded]:
 
     It takes what sqlite3 gives: int, float, str, bytes or None, and raises NotRepresentable.
     """
-    return _ENCODERS.get(_type_name(declared), encode)
+    return _ENCODERS.get(type_name(declared), encode)
 
 
 def encode(value: Any) -> Encoded:
@@ -133,7 +135,8 @@ def _plain(digits: str, scale: int) -> str:
     return f"{digits[0]}{fraction}E{point - 1:+d}"
 
 
-def _type_name(declared: str) -> str:
+def type_name(declared: str) -> str:
+    """Return a declared type as it is compared: upper case, without a length."""
     return " ".join(declared.partition("(")[0].upper().replace("_", " ").split())
 
 
@@ -168,6 +171,17 @@ def _encode_string_set(value: Any) -> Encoded:
         strings = list(dict.fromkeys(document))
         return {"SS": strings}, sum(len(each.encode("utf-8", "replace")) for each in strings)
     return encode(value)
+
+
+def _encode_binary_set(value: Any) -> Encoded:
+    document = _parsed(value)
+    if not isinstance(document, list) or not document or not all(isinstance(each, str) for each in document):
+        return encode(value)
+    try:
+        size = sum(len(base64.b64decode(each, validate=True)) for each in document)
+    except ValueError:
+        return encode(value)
+    return {"BS": document}, size
 
 
 def _encode_number_set(value: Any) -> Encoded:
@@ -238,4 +252,6 @@ _ENCODERS: dict[str, Callable[[Any], Encoded]] = {
     "NUMERIC": _encode_decimal,
     "STRING SET": _encode_string_set,
     "NUMBER SET": _encode_number_set,
+    "BINARY SET": _encode_binary_set,
+    NUMBER_TYPE: _encode_decimal,
 }

@@ -25,6 +25,7 @@ from triggers.dynamodb.shape import LoggedColumn, Shape
 from triggers.dynamodb.table_schema import TableSchema, Unique, quoted
 
 MARK, INSERT, MODIFY, REMOVE = 0, 1, 2, 3
+EXPIRY = 4  # a removal by time to live: what the triggers log as REMOVE is marked so afterwards
 
 TRIGGERS = (
     "before_insert",

@@ -15,11 +15,24 @@ BUSY_TIMEOUT_SECONDS = 0.1  # for a lock that a writer holds
 
 
 class UserDatabase:
-    """Opens the file when it is needed, and again when another one has taken its place."""
+    """Opens the file when it is needed, and again when another one has taken its place.
 
-    def __init__(self, path: Path, clock: Clock) -> None:
+    A lock that somebody else holds is waited for for `patience_seconds`. With `creates`, a file that is
+    missing is made.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        clock: Clock,
+        *,
+        patience_seconds: float = BUSY_TIMEOUT_SECONDS,
+        creates: bool = False,
+    ) -> None:
         self.path = path
         self._clock = clock
+        self._patience_seconds = patience_seconds
+        self._creates = creates
         self._connection: Connection | None = None
         self._file: tuple[int, int] | None = None
         self._opening = asyncio.Lock()
@@ -50,6 +63,8 @@ class UserDatabase:
         if self._is_shut:
             raise sqlite3.ProgrammingError(f"{self.path} was shut")
         try:
+            if self._creates and self._connection is None:
+                self.path.touch()
             status = self.path.stat()
         except OSError as error:
             await self._close()
@@ -59,6 +74,6 @@ class UserDatabase:
             await self._close()
         if self._connection is None:
             address = f"{self.path.absolute().as_uri()}?mode=rw"
-            self._connection = await connect(address, self._clock, timeout=BUSY_TIMEOUT_SECONDS, uri=True)
+            self._connection = await connect(address, self._clock, timeout=self._patience_seconds, uri=True)
             self._file = file
         return self._connection

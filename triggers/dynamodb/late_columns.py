@@ -8,7 +8,7 @@ column's default; in between, as far as anybody can say, it stayed what it was.
 import sqlite3
 from collections.abc import Sequence
 
-from triggers.dynamodb.capture_sql import INSERT, REMOVE, Names
+from triggers.dynamodb.capture_sql import EXPIRY, INSERT, REMOVE, Names
 from triggers.dynamodb.shape import LoggedColumn, Shape
 from triggers.dynamodb.table_schema import TableSchema, quoted
 
@@ -39,7 +39,7 @@ def _fill_in_values(
     ).fetchall()
     if not rows:
         return
-    keys = [row[2::2] if row[1] == REMOVE else row[3::2] for row in rows]
+    keys = [row[2::2] if row[1] in (REMOVE, EXPIRY) else row[3::2] for row in rows]
     last = {item: number for number, item in enumerate(keys)}
     known: dict[Values, Values] = {}
     defaults = _defaults(connection, schema, columns)
@@ -55,7 +55,7 @@ def _fill_in_values(
         known[item] = after
         nothing: Values = (None,) * len(columns)
         old = nothing if kind == INSERT else before
-        new = nothing if kind == REMOVE else after
+        new = nothing if kind in (REMOVE, EXPIRY) else after
         values = [value for pair in zip(old, new, strict=True) for value in pair]
         connection.execute(update, (*values, position))
 

@@ -13,12 +13,16 @@ import orjson
 from engine.mapping.source import StreamRecord
 from engine.value import dataclass
 from triggers.dynamodb.attribute_value import AttributeValue, Encoded, NotRepresentable, encode, encoder
-from triggers.dynamodb.capture_sql import INSERT, MODIFY, REMOVE
+from triggers.dynamodb.capture_sql import EXPIRY, INSERT, MODIFY, REMOVE
 from triggers.dynamodb.change_log import VALUES_AT, LogRow
+from triggers.dynamodb.items.json_column import JSON_COLUMN, read_attributes
+from triggers.dynamodb.items.value_check import item_size
 from triggers.dynamodb.settings import Nulls, StreamViewType
 from triggers.dynamodb.shape import LoggedColumn, Shape
 
-EVENT_NAMES = {INSERT: "INSERT", MODIFY: "MODIFY", REMOVE: "REMOVE"}
+EVENT_NAMES = {INSERT: "INSERT", MODIFY: "MODIFY", REMOVE: "REMOVE", EXPIRY: "REMOVE"}
+REMOVALS = (REMOVE, EXPIRY)
+EXPIRED_BY = {"type": "Service", "principalId": "dynamodb.amazonaws.com"}
 FIRST_SEQUENCE_NUMBER = 100_000_000_000_000_000_000_000  # sequence numbers have 21 digits or more
 Image = dict[str, AttributeValue]
 
@@ -34,12 +38,17 @@ _Attribute = tuple[str, int, int, Callable[[Any], Encoded]]
 
 @dataclass(frozen=True, slots=True)
 class _Layout:
-    """Where rows of a shape have the items before and after the change, and their keys."""
+    """Where rows of a shape have the items before and after the change, and their keys.
+
+    `json_place` is where the old value of the column stands that has more attributes, None without one; the
+    new value is beside it.
+    """
 
     old: list[_Attribute]
     new: list[_Attribute]
     old_key: list[_Attribute]
     new_key: list[_Attribute]
+    json_place: int | None
 
 
 class RecordBuilder:
@@ -73,16 +82,16 @@ class RecordBuilder:
         """
         position, kind = row[0], row[1]
         layout = self._layouts[row[3]]
-        new, new_size = self._image(layout.new, row) if kind != REMOVE else ({}, 0)
-        old, old_size = self._image(layout.old, row) if kind != INSERT else ({}, 0)
+        new, new_size = self._image(layout, 1, row) if kind not in REMOVALS else ({}, 0)
+        old, old_size = self._image(layout, 0, row) if kind != INSERT else ({}, 0)
         if kind == MODIFY and new == old:
             return None
-        keys, size = _keys(layout.old_key if kind == REMOVE else layout.new_key, row)
+        keys, size = _keys(layout.old_key if kind in REMOVALS else layout.new_key, row)
         change: dict[str, Any] = {
             "ApproximateCreationDateTime": float(int(arrived_at.timestamp())),
             "Keys": keys,
         }
-        if self._shows_new and kind != REMOVE:
+        if self._shows_new and kind not in REMOVALS:
             change["NewImage"] = new
             size += new_size
         if self._shows_old and kind != INSERT:
@@ -101,14 +110,23 @@ class RecordBuilder:
             "dynamodb": change,
             "eventSourceARN": self._arn,
         }
+        if kind == EXPIRY:
+            record["userIdentity"] = EXPIRED_BY
         return StreamRecord(position, number, orjson.dumps(keys).decode(), arrived_at, record)
 
-    def _image(self, attributes: list[_Attribute], row: LogRow) -> tuple[Image, int]:
+    def _image(self, layout: _Layout, side: int, row: LogRow) -> tuple[Image, int]:
+        """Return the item before the change (side 0) or after it (side 1), and its size."""
         image: Image = {}
         total = 0
+        attributes = layout.new if side else layout.old
+        if layout.json_place is not None:
+            image = read_attributes(row[layout.json_place + side])
+            own = {name for name, _, place, _ in attributes if row[place] is not None}
+            image = {name: value for name, value in image.items() if name not in own}
+            total = item_size(image)
         for name, name_size, place, encode_value in attributes:
             value = row[place]
-            if value is None and self._omits_null:
+            if value is None and (self._omits_null or name in image):
                 continue
             try:
                 image[name], size = encode_value(value)
@@ -145,6 +163,12 @@ def _layout(shape: Shape) -> _Layout:
         ]
 
     key = [column for column in shape.columns if column.is_key]
+    rest = next((column.slot for column in shape.columns if column.name == JSON_COLUMN), None)
+    plain = [column for column in shape.columns if column.name != JSON_COLUMN]
     return _Layout(
-        attributes(0, shape.columns), attributes(1, shape.columns), attributes(0, key), attributes(1, key)
+        attributes(0, plain),
+        attributes(1, plain),
+        attributes(0, key),
+        attributes(1, key),
+        None if rest is None else VALUES_AT + 2 * rest,
     )

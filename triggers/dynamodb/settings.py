@@ -16,6 +16,12 @@ StreamViewType = Literal["KEYS_ONLY", "NEW_IMAGE", "OLD_IMAGE", "NEW_AND_OLD_IMA
 Nulls = Literal["omit", "null"]
 
 
+class IndexSettings(Settings):
+    """A secondary index on columns of a table: that of the partition key, and that of the sort key."""
+
+    key: Annotated[tuple[ColumnName, ...], Field(min_length=1, max_length=2)]
+
+
 class TableSettings(Settings):
     """A table of a SQLite database whose changes are a DynamoDB stream.
 
@@ -28,3 +34,5 @@ class TableSettings(Settings):
     key: Annotated[tuple[ColumnName, ...], Field(min_length=1, max_length=2)] | None = None
     stream_view_type: StreamViewType = "NEW_AND_OLD_IMAGES"
     nulls: Nulls = "omit"
+    global_secondary_indexes: dict[str, IndexSettings] = Field(default_factory=dict)
+    local_secondary_indexes: dict[str, IndexSettings] = Field(default_factory=dict)

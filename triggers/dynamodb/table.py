@@ -67,6 +67,7 @@ class Table:
         self._owes_a_call = False
         self._told: str | None = None
         self._unshown: set[str] = set()
+        self._watch: DatabaseWatch | None = None
 
     @property
     def arn(self) -> str:
@@ -75,7 +76,7 @@ class Table:
 
     async def run(self) -> None:
         """Keep the table captured and wake listeners, until cancelled."""
-        watch = DatabaseWatch(self._path, self._watcher, self._clock)
+        watch = self._watch = DatabaseWatch(self._path, self._watcher, self._clock)
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._trim_now_and_then(), name=f"{self.name}: trim")
@@ -92,6 +93,11 @@ class Table:
         finally:
             watch.close()
             await self._database.shut()
+
+    def nudge(self) -> None:
+        """Look soon: this process has committed something."""
+        if self._watch is not None:
+            self._watch.hint()
 
     async def look(self) -> None:
         """Return once whatever was committed before this call is known, and listeners have been called.

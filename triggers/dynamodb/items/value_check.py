@@ -45,7 +45,7 @@ def checked(value: Any, depth: int = 1) -> AttributeValue:
             )
     for tag, given in value.items():
         if tag == "S" and type(given) is str:
-            return value
+            return {"S": given}
         check = _CHECKS.get(tag)
         if check is not None and given is not None:
             return {tag: check(given, depth)}
@@ -92,7 +92,7 @@ def _out_of_range(value: Decimal) -> str:
 
 
 def _string(value: Any, _: int) -> str:
-    if type(value) is not str:
+    if not isinstance(value, str):
         raise NotSerializable(f"{_kind(value)} cannot be converted to String")
     return value
 
@@ -170,9 +170,9 @@ def _kind(value: Any) -> str:
         return "TRUE_VALUE" if value else "FALSE_VALUE"
     if isinstance(value, int | float):
         return "NUMBER_VALUE" if isinstance(value, int) else "DECIMAL_VALUE"
-    return {str: "STRING_VALUE", dict: "Start of structure or map", list: "Start of list"}.get(
-        type(value), "NULL_VALUE"
-    )
+    if isinstance(value, dict | list):
+        return "Start of structure or map" if isinstance(value, dict) else "Start of list"
+    return "STRING_VALUE" if isinstance(value, str) else "NULL_VALUE"
 
 
 _CHECKS: Mapping[str, Callable[[Any, int], Any]] = {
