@@ -1,4 +1,4 @@
-"""What commands do to queues and streams: inside the running simulator, or alone on the state folder.
+"""What commands do to queues, topics and streams: inside the running simulator, or alone on the state folder.
 
 An operation and its arguments are JSON values, so that both ways are one: `/_headrace/operations/NAME` takes
 the arguments as its body and answers with the result.
@@ -23,12 +23,14 @@ from headrace.reach import reach
 
 if TYPE_CHECKING:
     from headrace.channels import Channels
+    from headrace.topics import TopicsOfSimulator
 
 T = TypeVar("T")
 Arguments = Mapping[str, Any]
 Operate = Callable[[str, Arguments], Awaitable[dict[str, Any]]]
 
 OPERATIONS_PATH = "/_headrace/operations/"
+PUBLISH = "publish"
 RECORDS_AT_ONCE = 500  # of one put
 PORTION_BYTES = 4 * 1024 * 1024  # of one request to a running simulator
 PORTION_ITEMS = 5000  # what the store takes in well under a second
@@ -94,6 +96,32 @@ async def put_records(channels: "Channels", arguments: Arguments) -> dict[str, A
         for result in await stream.put_records(entries[begin : begin + RECORDS_AT_ONCE])
     ]
     return {"records": [{"shard_id": each.shard_id, "sequence_number": each.sequence_number} for each in put]}
+
+
+async def publish(topics: "TopicsOfSimulator", arguments: Arguments) -> dict[str, Any]:
+    """Publish `messages` to `topic`: {body, subject?, structure?, attributes?, group_id?, deduplication_id?}.
+
+    Return the ids. Attributes are in the form of the SNS API. Raises OperationRefused.
+    """
+    from triggers.sns.message import bodies_by_protocol, message_from_json
+    from triggers.sns.validation import check
+
+    opened = await topics.open()
+    topic = opened.find(arguments["topic"])
+    if topic is None:
+        there = ", ".join(each.name for each in opened.all) or "none yet"
+        raise OperationRefused(f"there is no topic {arguments['topic']!r} (there are: {there})")
+    messages = []
+    for index, given in enumerate(arguments["messages"]):
+        try:
+            bodies = bodies_by_protocol(given["body"]) if given.get("structure") == "json" else {}
+            message = message_from_json(given, bodies)
+            check(topic, message)
+        except ApiError as error:
+            raise OperationRefused(str(error), index) from error
+        messages.append(message)
+    published = await opened.publish(topic, messages)
+    return {"message_ids": [each.message_id for each in published]}
 
 
 def _check_each(items: Sequence[T], check: Callable[[T], None]) -> None:
@@ -171,8 +199,19 @@ async def perform(channels: "Channels", name: str, body: bytes) -> tuple[int, di
     operation = OPERATIONS.get(name)
     if operation is None:
         return 404, {"message": f"there is no operation {name}"}
+    return await _answer(partial(operation, channels), body)
+
+
+async def perform_publish(topics: "TopicsOfSimulator", body: bytes) -> tuple[int, dict[str, Any]]:
+    """Do so with what is to be published."""
+    return await _answer(partial(publish, topics), body)
+
+
+async def _answer(
+    operation: Callable[[Arguments], Awaitable[dict[str, Any]]], body: bytes
+) -> tuple[int, dict[str, Any]]:
     try:
-        return OK, await operation(channels, orjson.loads(body))
+        return OK, await operation(orjson.loads(body))
     except OperationRefused as error:
         return REFUSED, {"message": str(error), "index": error.index}
     except HeadraceError as error:
@@ -190,15 +229,19 @@ async def open_operations(configuration: Configuration) -> AsyncIterator[Operate
             return partial(_ask, running.url)
 
         async def alone() -> Operate:
-            from headrace.channels import channels_alone
+            from headrace.topics import resources_alone
 
-            channels = await stack.enter_async_context(channels_alone(configuration))
-            return partial(_perform_here, channels)
+            channels, topics = await stack.enter_async_context(resources_alone(configuration))
+            return partial(_perform_here, channels, topics)
 
         yield await reach(configuration.state, through, alone)
 
 
-async def _perform_here(channels: "Channels", name: str, arguments: Arguments) -> dict[str, Any]:
+async def _perform_here(
+    channels: "Channels", topics: "TopicsOfSimulator", name: str, arguments: Arguments
+) -> dict[str, Any]:
+    if name == PUBLISH:
+        return await publish(topics, arguments)
     return await OPERATIONS[name](channels, arguments)
 
 

@@ -71,6 +71,7 @@ class Simulator:
         self.ready = asyncio.Event()
         self.is_stopping = False
         self.mappings: EventSourceMappings | None = None
+        self._mappings_wanted = asyncio.Event()
         self._deployments: Deployments | None = None
         self._opening = asyncio.Lock()
         self._exit = AsyncExitStack()
@@ -90,6 +91,9 @@ class Simulator:
         configuration, settings = self.configuration, self.configuration.file.simulator
         self.clock = clock = running_clock()
         self._started = clock.now()
+        self._mappings_opened: asyncio.Future[EventSourceMappings] = (
+            asyncio.get_running_loop().create_future()
+        )
         buckets = bucket_folders(configuration)
         folder = stack.enter_context(StateFolder(configuration.state))
         self.store = await stack.enter_async_context(Store(folder.database, clock))
@@ -165,9 +169,11 @@ class Simulator:
                     group.create_task(source.run(), name=source.name) for source in self.sources.watched
                 ]
                 await self.sources.looked_at()
-                if (mappings := await self._open_mappings()) is not None:
-                    tasks.append(group.create_task(mappings.run(), name=mappings.name))
-                    await mappings.ready.wait()
+                if self.channels.queues or self.channels.streams or self.sources.tables:
+                    self._mappings_wanted.set()
+                tasks.append(group.create_task(self._run_mappings(), name="event source mappings"))
+                if self._mappings_wanted.is_set():
+                    await (await self._mappings_opened).ready.wait()
                 if not self._is_simulated:
                     self._watch_configuration()
                     self._watch_state()
@@ -196,10 +202,21 @@ class Simulator:
         for task in (events, *sources):
             task.cancel()  # the second time: what still runs is abandoned, and runs after the next start
 
-    async def _open_mappings(self) -> "EventSourceMappings | None":
-        """Return the mappings, once what a killed simulator had in hand can be received again."""
-        if not (self.channels.queues or self.channels.streams or self.sources.tables):
+    async def opened_mappings(self) -> "EventSourceMappings | None":
+        """Return the event source mappings, which begin to run when they are wanted; None without sources."""
+        if not self._has_sources:
             return None
+        self._mappings_wanted.set()
+        return await asyncio.shield(self._mappings_opened)
+
+    async def _run_mappings(self) -> None:
+        await self._mappings_wanted.wait()
+        mappings = await self._open_mappings()
+        self._mappings_opened.set_result(mappings)
+        await mappings.run()
+
+    async def _open_mappings(self) -> "EventSourceMappings":
+        """Return the mappings, once what a killed simulator had in hand can be received again."""
         from headrace.mappings import open_mappings
 
         await asyncio.gather(*(queue.release_leases() for queue in self.channels.queues.values()))
@@ -371,6 +388,7 @@ class Simulator:
                 for name in self.functions.versions.names()
             },
             "queues": {name: await queue.count() for name, queue in self.channels.queues.items()},
+            "topics": self.topics.counts(),
             "streams": {
                 name: sum(shard.is_open for shard in stream.all_shards)
                 for name, stream in self.channels.streams.items()

@@ -1,15 +1,19 @@
-"""The topics of a simulator, which are opened when there are some, or when the first is asked for."""
+"""The topics of a simulator, or of a state folder: opened when there are some, or when one is asked for."""
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from engine.clock import Clock
+from engine.clock import Clock, running_clock
 from engine.feed import Feed
+from engine.functions.deployed_presence import deployed_names
 from engine.invocation import event_table
 from engine.invocation.event import AsyncEvent, EventAcceptor
 from engine.store.database import Store
+from engine.store.state_folder import StateFolder
+from headrace.channels import Channels, open_channels
 from headrace.config import Configuration
 
 if TYPE_CHECKING:
@@ -46,6 +50,11 @@ class TopicsOfSimulator:
     def has(self, name: str) -> bool:
         """Say whether there is a topic of this name."""
         return self.current is not None and self.current.find(name) is not None
+
+    def counts(self) -> dict[str, int]:
+        """Return how many subscriptions each topic has."""
+        topics = self.current
+        return {} if topics is None else {each.name: len(topics.subscriptions(each)) for each in topics.all}
 
     async def open_if_any(self) -> None:
         """Open the topics if the configuration or the store has one. Raises StoreError."""
@@ -84,6 +93,26 @@ class WaitingEvents:
 
     def wake(self) -> None:
         """Leave it to the simulator."""
+
+
+@asynccontextmanager
+async def resources_alone(configuration: Configuration) -> AsyncIterator[tuple[Channels, TopicsOfSimulator]]:
+    """Yield what a state folder has that no simulator uses. Raises StoreInUse when one does.
+
+    What is published to functions waits for the next start.
+    """
+    clock, feed = running_clock(), Feed()
+    with StateFolder(configuration.state) as folder:
+        async with Store(folder.database, clock) as store:
+            channels = await open_channels(configuration, store, clock, feed)
+            functions = {*configuration.file.functions, *await store.read(deployed_names)}
+            events = WaitingEvents(clock)
+            yield (
+                channels,
+                TopicsOfSimulator(
+                    configuration, channels.queues, store, clock, feed, events, functions.__contains__
+                ),
+            )
 
 
 def _has_topics(connection: sqlite3.Connection) -> bool:

@@ -16,6 +16,7 @@ COMMANDS = {  # name: (module below headrace.cli, attribute, one line for --help
     "simulate": ("simulate", "simulate", "Run the configuration in virtual time, and report."),
     "invoke": ("invoke", "invoke", "Invoke one function."),
     "send": ("send", "send", "Send messages to a local queue."),
+    "publish": ("publish", "publish", "Publish messages to a local topic."),
     "put-record": ("put_record", "put_record", "Put records into a local Kinesis stream."),
     "replay": ("replay", "replay", "Send recorded events to functions."),
     "event": ("event", "event", "Print a realistic event of any kind."),

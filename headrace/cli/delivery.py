@@ -1,4 +1,4 @@
-"""Handing many messages or records to a queue or a stream, portion by portion, and counting them."""
+"""Handing many messages or records to a queue, a topic or a stream, portion by portion, and counting them."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -8,7 +8,11 @@ from headrace.config import Configuration
 from headrace.operations import OperationRefused, in_portions, open_operations
 
 # What an operation calls the items, and its answers to them.
-KEYS = {"send": ("messages", "message_ids"), "put_records": ("records", "records")}
+KEYS = {
+    "send": ("messages", "message_ids"),
+    "publish": ("messages", "message_ids"),
+    "put_records": ("records", "records"),
+}
 
 
 class Delivery:

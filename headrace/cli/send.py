@@ -56,6 +56,7 @@ def send(
     """
     from headrace.cli.data_argument import as_text, read_batches
     from headrace.cli.delivery import Delivery
+    from headrace.cli.message_attributes import message_attributes
     from headrace.cli.options import checked_name
     from headrace.config import load
     from headrace.operations import OperationRefused
@@ -63,7 +64,7 @@ def send(
     configuration = load(config_path, with_code=False)
     name = checked_name("queues", queue, configuration.file.queues, "QUEUE")
     options = {
-        "attributes": _attributes(attributes),
+        "attributes": message_attributes(attributes),
         "group_id": group,
         "deduplication_id": deduplication_id,
         "delay": delay,
@@ -98,36 +99,3 @@ def _report(queue: str, ids: Sequence[str], as_json: bool) -> None:
 def _hint(refusal: str) -> str | None:
     """Return what to do about a refusal in SQS's words, where that is known."""
     return next((hint for words, hint in HINTS if words in refusal), None)
-
-
-def _attributes(texts: Sequence[str]) -> dict[str, dict[str, str]]:
-    attributes: dict[str, dict[str, str]] = {}
-    for name, value in map(_attribute, texts):
-        if name in attributes:
-            raise click.BadParameter(f"{name} is given twice", param_hint="--attribute")
-        attributes[name] = value
-    return attributes
-
-
-def _attribute(text: str) -> tuple[str, dict[str, str]]:
-    """Return the name and the value, in the form of the SQS API, of NAME[:TYPE]=VALUE."""
-    left, equals, value = text.partition("=")
-    name, colon, data_type = left.partition(":")
-    data_type = data_type if colon else "String"
-    kind = data_type.partition(".")[0]
-    if not equals or not name or kind not in ("String", "Number", "Binary"):
-        raise click.BadParameter(
-            f"{text!r} is not NAME=VALUE or NAME:TYPE=VALUE, with TYPE String, Number or Binary",
-            param_hint="--attribute",
-        )
-    if kind != "Binary":
-        return name, {"DataType": data_type, "StringValue": value}
-    import base64
-    import binascii
-
-    try:
-        base64.b64decode(value, validate=True)
-    except binascii.Error as error:
-        text = f"{name}: a binary value is given in base64: {error}"
-        raise click.BadParameter(text, param_hint="--attribute") from error
-    return name, {"DataType": data_type, "BinaryValue": value}

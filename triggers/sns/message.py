@@ -3,9 +3,11 @@
 Source: Amazon SNS API reference, Publish; developer guide, "Amazon SNS message attributes".
 """
 
+import base64
 from collections.abc import Mapping
 from dataclasses import field
 from datetime import datetime
+from typing import Any
 
 import orjson
 
@@ -53,6 +55,28 @@ class Notification:
     published_at: datetime
     message: OutgoingMessage
     sequence_number: str | None = None
+
+
+def message_from_json(given: Mapping[str, Any], bodies: Mapping[str, str]) -> OutgoingMessage:
+    """Return the message of {body, subject?, attributes?, group_id?, deduplication_id?}.
+
+    Attributes are in the form of the SNS API, binary values in base64. `bodies` are those of the protocols.
+    """
+    attributes = {
+        name: MessageAttribute(
+            each["DataType"],
+            base64.b64decode(each["BinaryValue"]) if "BinaryValue" in each else each["StringValue"],
+        )
+        for name, each in given.get("attributes", {}).items()
+    }
+    return OutgoingMessage(
+        given["body"],
+        given.get("subject"),
+        attributes,
+        bodies,
+        given.get("group_id"),
+        given.get("deduplication_id"),
+    )
 
 
 def bodies_by_protocol(text: str) -> dict[str, str]:
