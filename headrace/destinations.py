@@ -90,4 +90,7 @@ class Destinations:
     def _queue(self, name: str) -> Destination:
         from triggers.sqs.destination import QueueDestination
 
-        return QueueDestination(self._channels.queues[name], self._clock, self._chance)
+        queues = self._channels.queues
+        return QueueDestination(
+            self._account.queue(name), lambda: queues.get(name), self._clock, self._chance
+        )

@@ -9,7 +9,7 @@ from engine.functions.pool import Functions
 from engine.mapping.event_source_mappings import EventSourceMappings
 from engine.mapping.mapping_loop import Resources
 from engine.mapping.settings import MappingSettings, mapping_parameters
-from engine.mapping.source import QueueSource, StreamSource
+from engine.mapping.source import StreamSource
 from engine.store.database import Store
 from headrace.channels import Channels
 from headrace.config import Configuration
@@ -33,11 +33,14 @@ async def open_mappings(
 
     Tables have to be running: what their streams are called is known only then. Raises StoreError.
     """
-    of_streams: list[StreamSource] = [*channels.streams.values(), *sources.tables.values()]
-    streams = {stream.arn: stream for stream in of_streams}
-    queues: dict[str, QueueSource] = {queue.arn: queue for queue in channels.queues.values()}
+
+    def stream_at(arn: str) -> StreamSource | None:
+        return channels.stream_at(arn) or next(
+            (table for table in sources.tables.values() if table.arn == arn), None
+        )
+
     mappings = EventSourceMappings(
-        Resources(queues.get, streams.get, destinations.of_records, functions.versions.timeout_of),
+        Resources(channels.queue_at, stream_at, destinations.of_records, functions.versions.timeout_of),
         account=configuration.account,
         runner=functions,
         store=store,
@@ -45,8 +48,9 @@ async def open_mappings(
         feed=feed,
         environments=configuration.file.simulator.max_environments,
     )
-    arns = {stream.name: stream.arn for stream in of_streams}
-    arns |= {queue.name: queue.arn for queue in queues.values()}
+    named = (*channels.queues.values(), *channels.streams.values(), *sources.tables.values())
+    arns = {source.name: source.arn for source in named}
+    channels.listen(mappings.source_changed)
     await mappings.open(
         [_parameters(each, configuration, arns) for each in configuration.file.event_source_mappings]
     )

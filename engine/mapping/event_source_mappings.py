@@ -7,6 +7,7 @@ CreateEventSourceMapping, UpdateEventSourceMapping, DeleteEventSourceMapping.
 
 import asyncio
 import sqlite3
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -84,6 +85,7 @@ class EventSourceMappings:
         self._results: dict[str, str] = {}  # the last result of loops that have ended
         self._group: asyncio.TaskGroup | None = None
         self._settling: set[asyncio.Task[None]] = set()
+        self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)  # to settle a mapping
         self._ending: set[asyncio.Task[None]] = set()
 
     async def open(self, configured: Sequence[Mapping[str, Any]]) -> None:
@@ -174,6 +176,13 @@ class EventSourceMappings:
         await self._accept(deleting, current)
         return self._describe(deleting)
 
+    def source_changed(self, arn: str) -> None:
+        """Take note that a source has been made, or deleted: then its mappings have no progress any more."""
+        is_gone = self._resources.queue_of(arn) is None and self._resources.stream_of(arn) is None
+        for uuid, mapping in self._mappings.items():
+            if mapping.source_arn == arn:
+                self._settle_later(uuid, begin_anew=is_gone)
+
     def get(self, uuid: str) -> dict[str, Any]:
         """Describe one mapping. Raises MappingNotFound."""
         return self._describe(self._known(uuid))
@@ -248,21 +257,29 @@ class EventSourceMappings:
         self._publish(mapping)
         self._settle_later(mapping.uuid)
 
-    def _settle_later(self, uuid: str) -> None:
+    def _settle_later(self, uuid: str, *, begin_anew: bool = False) -> None:
         if self._group is not None:
-            task = self._group.create_task(self._settle(uuid), name=f"mapping {uuid} settles")
+            settling = self._settle_in_turn(uuid, begin_anew)
+            task = self._group.create_task(settling, name=f"mapping {uuid} settles")
             self._settling.add(task)
             task.add_done_callback(self._settling.discard)
 
-    async def _settle(self, uuid: str) -> None:
+    async def _settle_in_turn(self, uuid: str, begin_anew: bool) -> None:
+        async with self._turns[uuid]:
+            if uuid in self._mappings:
+                await self._settle(uuid, begin_anew)
+
+    async def _settle(self, uuid: str, begin_anew: bool) -> None:
         """Bring a mapping to the state that it is on its way to."""
         await self._stop(uuid)
         mapping = self._mappings[uuid]
         if mapping.state == "Deleting":
             await self._write(partial(mapping_table.delete, uuid=uuid))
-            del self._mappings[uuid]
+            del self._mappings[uuid], self._turns[uuid]
             self._results.pop(uuid, None)
             return
+        if begin_anew:
+            await self._write(partial(checkpoints.forget, mapping=uuid))
         if mapping.is_enabled:
             await self._start(mapping)
         state = settled_state(mapping.is_enabled)

@@ -43,6 +43,9 @@ LAMBDA_PATHS = ("/2015-03-31/functions/", "/2015-03-31/event-source-mappings")
 CONTROL_PATH = "/_headrace/"
 BODY_BYTES = 6 * 1024 * 1024  # the most that is read into memory at once: a synchronous payload
 HEADER_BYTES = 64 * 1024
+FORM = "application/x-www-form-urlencoded"
+QUERY_VERSIONS = {"2012-11-05": "sqs", "2010-03-31": "sns", "2011-06-15": "sts", "2010-05-08": "iam"}
+QUEUE_PATH = re.compile(r"/\d{12}/[A-Za-z0-9_-]+(\.fifo)?")
 SCOPE = re.compile(r"Credential=[^/,\s]+/\d{8}/[^/]*/([^/]+)/aws4_request")
 
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
@@ -154,11 +157,13 @@ class Endpoint:
                 return await handler(request)
             return not_implemented(prefix, operation, "json")
         service = signed_service(request.headers.get("Authorization"), path)
+        if service is None and (form := await _query_form(request)) is not None:
+            service = form_service(form, request.path)
         if service is None or service == "s3":
             return await self._handlers.s3(request)
         if (signed := self._handlers.signed.get(service)) is not None:
             return await signed(request)
-        if request.content_type == "application/x-www-form-urlencoded":
+        if request.content_type == FORM:
             form = parse_qs((await request.read()).decode(errors="replace"))
             return not_implemented(service, form.get("Action", ["?"])[0], "query")
         return not_implemented(service, f"{request.method} {request.path}", "rest-json")
@@ -214,6 +219,26 @@ def _request(
     return web.BaseRequest(
         message, payload, protocol, writer, task, asyncio.get_running_loop(), client_max_size=BODY_BYTES
     )
+
+
+def form_service(form: Mapping[str, list[str]], path: str) -> str | None:
+    """Return the service that an unsigned form of the Query protocol is for; None when it does not say."""
+    version = form.get("Version", [""])[0]
+    if version in QUERY_VERSIONS:
+        return QUERY_VERSIONS[version]
+    return "sqs" if "QueueUrl" in form or QUEUE_PATH.fullmatch(path) else None
+
+
+async def _query_form(request: web.BaseRequest) -> Mapping[str, list[str]] | None:
+    """Return the form of a request in the Query protocol, posted or in a query; None for any other."""
+    if request.method == "GET":
+        text = request.query_string if "Action=" in request.raw_path else ""
+    elif request.method == "POST" and request.content_type == FORM:
+        text = (await request.read()).decode(errors="replace")
+    else:
+        return None
+    form = parse_qs(text)
+    return form if "Action" in form else None
 
 
 async def _continue(request: web.BaseRequest) -> None:

@@ -5,7 +5,7 @@ on AWS by LocalStack's test_event_source_mapping_lifecycle.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 from urllib.parse import unquote
 
@@ -30,15 +30,15 @@ class Unreadable(ApiError):
 
 
 class MappingsWire:
-    """Answers the five operations; `mappings` returns None until there are any to speak of."""
+    """Answers the five operations; `mappings` returns None where no mapping can run."""
 
-    def __init__(self, mappings: Callable[[], EventSourceMappings | None]) -> None:
+    def __init__(self, mappings: Callable[[], Awaitable[EventSourceMappings | None]]) -> None:
         self._mappings = mappings
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one request. Raises ApiError for what Lambda refuses; unexpected errors pass through."""
         matched = PATH.fullmatch(unquote(request.raw_path.partition("?")[0]))
-        mappings = self._mappings()
+        mappings = await self._mappings()
         if matched is None or mappings is None:
             return not_implemented("lambda", f"{request.method} {request.path}", "rest-json")
         uuid: str | None = matched["uuid"]

@@ -107,18 +107,22 @@ class QueryService:
     async def _fields(self, request: web.BaseRequest) -> list[tuple[str, str]]:
         text = request.query_string.encode()
         if request.method == "POST":
-            body = bytearray()
-            async for chunk in request.content.iter_any():
-                body += chunk
-                if len(body) > self._most_bytes:
-                    raise BadInput(f"The request is larger than {self._most_bytes} bytes.")
-            text = bytes(body) or text
+            text = await self._body(request) or text
         try:
             return parse_qsl(
                 text.decode(), keep_blank_values=True, errors="strict", max_num_fields=FIELDS_MOST
             )
         except ValueError:
             raise BadInput("The request is not a form in UTF-8.") from None
+
+    async def _body(self, request: web.BaseRequest) -> bytes:
+        try:
+            body = await request.read()
+        except web.HTTPRequestEntityTooLarge:
+            raise BadInput("The request is too large.") from None
+        if len(body) > self._most_bytes:
+            raise BadInput(f"The request is larger than {self._most_bytes} bytes.")
+        return body
 
     def _error(self, error: ApiError) -> web.Response:
         # What does not fit the model has one code in this protocol, whatever it is called in the other.

@@ -70,7 +70,7 @@ def endpoint(simulator: "Simulator") -> Endpoint:
         wire = of_mappings if request.path.startswith(MAPPINGS_PATH) else invoke
         return await wire.handle(request)
 
-    of_mappings = MappingsWire(lambda: simulator.mappings)
+    of_mappings = MappingsWire(simulator.opened_mappings)
     invoke = LambdaWire(
         account, functions, simulator.events, functions.lineage_of, lambda: simulator.is_stopping
     )

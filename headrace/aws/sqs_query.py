@@ -19,7 +19,7 @@ from triggers.sqs.errors import QueueDoesNotExist, QueueError
 
 VERSION = "2012-11-05"
 XML_NAMESPACE = f"http://queue.amazonaws.com/doc/{VERSION}/"
-BODY_BYTES = 16 * 1024 * 1024  # a batch of a megabyte, every character of it escaped
+BODY_BYTES = 6 * 1024 * 1024  # a batch of a megabyte, every character of it escaped
 
 # What the members of lists of text are called. Lists of structures go by the names of these.
 TEXTS = {

@@ -2,6 +2,7 @@
 
 import random
 import sqlite3
+from collections.abc import Callable
 
 from engine.clock import Clock
 from engine.invocation.destination import DestinationMessage, DestinationRefused
@@ -12,22 +13,28 @@ from triggers.sqs.queue import Queue
 class QueueDestination:
     """Sends records and dead letters to a queue, as Lambda does."""
 
-    def __init__(self, queue: Queue, clock: Clock, chance: random.Random) -> None:
-        self.arn = queue.arn
-        self._queue = queue
+    def __init__(
+        self, arn: str, find: Callable[[], Queue | None], clock: Clock, chance: random.Random
+    ) -> None:
+        """`find` returns the queue, which may come and go; None while it is not there."""
+        self.arn = arn
+        self._find = find
         self._clock = clock
         self._chance = chance
 
     def send(self, connection: sqlite3.Connection, message: DestinationMessage) -> None:
-        """Store the message. Refuses one that is larger than the queue takes."""
-        most = self._queue.attributes.maximum_message_size
+        """Store the message. Refuses one that is larger than the queue takes, and any while there is none."""
+        queue = self._find()
+        if queue is None:
+            raise DestinationRefused(f"the queue {self.arn} does not exist")
+        most = queue.attributes.maximum_message_size
         size = len(message.body) + sum(
             len(name) + len(attribute.data_type) + len(attribute.value.encode())
             for name, attribute in message.attributes.items()
         )
         if size > most:
             raise DestinationRefused(f"the message of {size} bytes is larger than the queue takes ({most})")
-        self._queue.send_in(
+        queue.send_in(
             connection,
             message.body.decode(),
             {
@@ -39,7 +46,8 @@ class QueueDestination:
 
     def wake(self) -> None:
         """Let receivers of the queue look."""
-        self._queue.wake()
+        if (queue := self._find()) is not None:
+            queue.wake()
 
     def _trace_header(self) -> str:
         seconds = int(self._clock.now().timestamp())

@@ -43,6 +43,10 @@ def scripted(handler: dict[str, Any], invocation: Invocation) -> InvocationResul
     return raised(handler["errorType"], handler["errorMessage"], invocation.request_id)
 
 
+def to_queue(queue: Queue, clock: Clock) -> QueueDestination:
+    return QueueDestination(queue.arn, lambda: queue, clock, random.Random(0))
+
+
 def config(case: dict[str, Any], queues: dict[str, Queue], clock: Clock) -> EventInvokeConfig:
     wanted = case["config"]
     destinations = wanted.get("DestinationConfig", {})
@@ -52,7 +56,7 @@ def config(case: dict[str, Any], queues: dict[str, Queue], clock: Clock) -> Even
             return None
         if destinations[kind] != "queue":
             pytest.skip(f"{destinations[kind]} destinations are not simulated yet")
-        return QueueDestination(queues[kind], clock, random.Random(0))
+        return to_queue(queues[kind], clock)
 
     return EventInvokeConfig(
         ACCOUNT.function("f"),
@@ -63,9 +67,7 @@ def config(case: dict[str, Any], queues: dict[str, Queue], clock: Clock) -> Even
         ),
         on_success=destination("OnSuccess"),
         on_failure=destination("OnFailure"),
-        dead_letter=QueueDestination(queues["dlq"], clock, random.Random(0))
-        if "dlq" in case["expect"]
-        else None,
+        dead_letter=to_queue(queues["dlq"], clock) if "dlq" in case["expect"] else None,
     )
 
 
@@ -157,7 +159,7 @@ async def test_records_have_the_members_that_were_recorded_on_aws(
         answer = raised("E", "m") if failed else returned({})
         functions = ScriptedFunctions(clock, constantly(answer))
         queue = Queue(f"q{number}", ACCOUNT, store, clock)
-        sender = QueueDestination(queue, clock, random.Random(0))
+        sender = to_queue(queue, clock)
         events = EventQueue(store, clock, feed, functions)
         limits = RetryLimits(attempts - 1)
         if recorded["requestContext"]["condition"] == "EventAgeExceeded":

@@ -60,7 +60,11 @@ async def there(clock: Clock, store: Store) -> AsyncIterator[There]:
     world = World(clock, store)
     other = partial(name_the_handler, handler="other")
     async with world.running() as mappings:
-        handlers = Handlers(MappingsWire(lambda: mappings).handle, other, other)
+
+        async def there_are() -> EventSourceMappings:
+            return mappings
+
+        handlers = Handlers(MappingsWire(there_are).handle, other, other)
         async with Endpoint(listen("127.0.0.1", 0), handlers) as endpoint:
             client = boto3.client(
                 "lambda",

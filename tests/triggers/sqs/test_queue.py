@@ -60,7 +60,7 @@ async def test_messages_survive_a_restart(tmp_path: Path, clock: Clock) -> None:
 async def test_a_dead_letter_arrives_with_its_attributes_and_a_trace_header(
     queue: Queue, store: Store, clock: Clock
 ) -> None:
-    destination = QueueDestination(queue, clock, random.Random(1))
+    destination = QueueDestination(queue.arn, lambda: queue, clock, random.Random(1))
     letter = DestinationMessage("f", b'{"k":1}', ("f",), {"ErrorCode": TextAttribute("Number", "200")})
     await store.write(partial(destination.send, message=letter))
     (message,) = await queue.peek(10)
@@ -73,7 +73,7 @@ async def test_a_dead_letter_arrives_with_its_attributes_and_a_trace_header(
 
 
 async def test_a_message_over_one_megabyte_is_refused(queue: Queue, store: Store, clock: Clock) -> None:
-    destination = QueueDestination(queue, clock, random.Random(1))
+    destination = QueueDestination(queue.arn, lambda: queue, clock, random.Random(1))
     attributes = {"a": TextAttribute("String", "xx")}
     fits = DestinationMessage("f", b"x" * (MESSAGE_BYTES - 9), ("f",), attributes)
     await store.write(partial(destination.send, message=fits))
