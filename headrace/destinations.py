@@ -1,6 +1,6 @@
 """What a configuration names as destinations, ready to be sent to."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -11,7 +11,7 @@ from engine.mapping.failure_destination import FailureDestination, MessageDestin
 from engine.mapping.function_reference import parse_reference
 from headrace.channels import Channels
 from headrace.config import Configuration
-from headrace.references import RECORD_KINDS, resolve
+from headrace.references import EVENT_KINDS, RECORD_KINDS, resolve
 from headrace.topics import TopicsOfSimulator
 
 if TYPE_CHECKING:
@@ -30,7 +30,9 @@ class Destinations:
         clock: Clock,
         chance: Random,
         topics: TopicsOfSimulator,
+        bus_of: Callable[[str], Destination],
     ) -> None:
+        """`bus_of` finds event buses by name."""
         self._account = configuration.account
         self._channels = channels
         self._buckets = buckets
@@ -38,6 +40,7 @@ class Destinations:
         self._clock = clock
         self._chance = chance
         self._topics = topics
+        self._bus_of = bus_of
 
     def of_events(self, reference: str | None) -> Destination | None:
         """Return where ended events of a function go; None for None."""
@@ -46,11 +49,13 @@ class Destinations:
         function = parse_reference(reference, self._account)
         if function is not None and function.qualifier is not None:
             return FunctionDestination(function.name, function.arn, self._acceptor, function.qualifier)
-        kind, name = resolve(reference, ("functions", "queues", "topics"))
+        kind, name = resolve(reference, EVENT_KINDS)
         if kind == "queues":
             return self._queue(name)
         if kind == "topics":
             return self._topic(name)
+        if kind == "event_buses":
+            return self._bus_of(name)
         return FunctionDestination(name, self._account.function(name), self._acceptor)
 
     def of_notifications(self, arn: str) -> Destination | None:

@@ -199,7 +199,7 @@ class BusTarget:
         if parcel.hops >= MOST_HOPS:
             raise NotDelivered("SDK_CLIENT_ERROR", f"it has passed {MOST_HOPS} buses", final=True)
         event = BusEvent(parcel.body)
-        if not event.is_whole:
+        if not event.has("id", "source", "detail-type", "detail"):
             raise NotDelivered("SDK_CLIENT_ERROR", "the input for a bus is not an event", final=True)
         return self._buses.put_in(connection, self._name, [event], hops=parcel.hops + 1)
 

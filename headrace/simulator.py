@@ -35,6 +35,7 @@ from headrace.channels import open_channels
 from headrace.config import Configuration
 from headrace.control import announce, withdraw
 from headrace.destinations import Destinations
+from headrace.event_services import EventServices
 from headrace.sources import Sources, bucket_folders
 from headrace.topics import TopicsOfSimulator
 
@@ -132,7 +133,6 @@ class Simulator:
             watcher=self._watcher,
             clock=clock,
             feed=self.feed,
-            chance=self._chance,
             destination_of=lambda arn: self._destinations.of_notifications(arn),
         )
         await self.sources.buckets.open()
@@ -144,11 +144,23 @@ class Simulator:
             clock,
             self._chance,
             self.topics,
+            lambda name: self.event_services.bus_destination(name),
+        )
+        self.event_services = EventServices(
+            configuration,
+            store=self.store,
+            events=self.events,
+            channels=self.channels,
+            clock=clock,
+            feed=self.feed,
+            chance=self._chance,
+            destination_of=self._destinations.of_notifications,
         )
         for name in configuration.functions:
             self.events.add(name, self._event_invoke_config(name))
         if await self.store.read(has_deployments):
             await self.deployments()
+        await self.event_services.open()
         await self.events.release_leases()
         self.listener = listen(*self._address)
         stack.callback(self.listener.close)
@@ -179,9 +191,9 @@ class Simulator:
                     self._watch_state()
             self.ready.set()
             self.feed.publish(SimulatorReady(self.clock.now(), self.listener.url))
-            if self._has_sources and (schedules := self.sources.schedules) is not None:
+            if self._has_sources:
                 # What they need takes long to load, and nobody has to wait for it.
-                tasks.append(group.create_task(schedules.run(), name=schedules.name))
+                tasks.append(group.create_task(self.event_services.run(), name=self.event_services.name))
             serving = group.create_task(self.serve(), name="endpoint")
             if not self._is_simulated:
                 tasks.append(group.create_task(self._remove_leftovers(), name="leftovers"))
@@ -377,7 +389,6 @@ class Simulator:
     async def status(self) -> dict[str, Any]:
         """What `headrace status` shows, as JSON values."""
         waiting = await self.store.read(waiting_by_function)
-        schedules = self.sources.schedules
         return {
             "version": __version__,
             "pid": os.getpid(),
@@ -398,7 +409,7 @@ class Simulator:
             "buckets": {name: str(bucket.folder) for name, bucket in self.sources.buckets.items()},
             "schedules": {
                 name: None if moment is None else iso_seconds(moment)
-                for name, moment in (schedules.next_runs() if schedules is not None else {}).items()
+                for name, moment in self.event_services.next_runs().items()
             },
         }
 

@@ -1,9 +1,7 @@
-"""The sources of a configuration that run by themselves: watched folders, tables and schedules."""
+"""The sources of a configuration that run by themselves: watched folders and tables."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from pathlib import Path
-from random import Random
 from typing import TYPE_CHECKING
 
 from engine.clock import Clock
@@ -20,7 +18,6 @@ from triggers.s3.buckets import Buckets
 if TYPE_CHECKING:
     from triggers.dynamodb.table import Table
     from triggers.s3.bucket import Bucket
-    from triggers.schedule.runner import ScheduleRunner
 
 
 class Sources:
@@ -36,7 +33,6 @@ class Sources:
         watcher: FolderWatcher,
         clock: Clock,
         feed: Feed,
-        chance: Random,
         destination_of: Callable[[str], Destination | None],
     ) -> None:
         self._configuration = configuration
@@ -57,7 +53,6 @@ class Sources:
             clock=clock,
         )
         self.tables: Mapping[str, Table] = self._make_tables() if file.tables else {}
-        self.schedules: ScheduleRunner | None = self._make_schedules(chance) if file.schedules else None
 
     @property
     def watched(self) -> "list[Buckets | Table]":
@@ -116,20 +111,6 @@ class Sources:
             )
             for name, settings in self._configuration.file.tables.items()
         }
-
-    def _make_schedules(self, chance: Random) -> "ScheduleRunner":
-        from triggers.schedule.runner import ScheduleRunner
-        from triggers.schedule.schedule import Schedule
-
-        configured = (
-            Schedule.configured(name, settings, self._configuration.account)
-            for name, settings in self._configuration.file.schedules.items()
-        )
-        schedules = [
-            replace(schedule, function=resolve(schedule.function, ("functions",))[1])
-            for schedule in configured
-        ]
-        return ScheduleRunner(schedules, self._store, self._acceptor, self._feed, self._clock, chance)
 
 
 def bucket_folders(configuration: Configuration) -> list[Path]:

@@ -67,8 +67,7 @@ async def what_waits(simulator: "Simulator") -> list[Waiting]:
 
 def what_comes_next(simulator: "Simulator", waiting: Sequence[Waiting]) -> Waiting | None:
     """Return what happens by itself next: the soonest of what waits and of the schedules."""
-    schedules = simulator.sources.schedules
-    runs = schedules.next_runs() if schedules is not None else {}
+    runs = simulator.event_services.next_runs()
     coming = [each for each in waiting if each.until is not None]
     coming += [
         Waiting(f"schedules.{name}", "run", 1, "schedule", moment)

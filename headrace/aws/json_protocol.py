@@ -36,6 +36,11 @@ class Input:
         self._members = members
         self._place = place
 
+    @property
+    def members(self) -> Mapping[str, Any]:
+        """All members as they came."""
+        return self._members
+
     def text(self, name: str) -> str | None:
         """Return a string. Raises BadInput for anything else."""
         value: str | None = self._of_type(name, str, "a string")

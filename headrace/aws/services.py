@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from headrace.simulator import Simulator
     from headrace.time_control import TimeControl
 
+EVENTS = "AWSEvents"  # EventBridge, whose modules are loaded at its first request
 OPERATION_BYTES = 16 * 1024 * 1024  # the largest record of a stream, in base64
 GRACE_SECONDS = 0.25  # for requests in progress; invocations have had theirs by then
 
@@ -66,6 +67,12 @@ def endpoint(simulator: "Simulator") -> Endpoint:
     async def sns(request: web.BaseRequest) -> web.StreamResponse:
         return await sns_wire().handle(request)
 
+    async def events(request: web.BaseRequest) -> web.StreamResponse:
+        return await simulator.event_services.eventbridge.handle(request)
+
+    async def scheduler(request: web.BaseRequest) -> web.StreamResponse:
+        return await simulator.event_services.scheduler.handle(request)
+
     async def lambda_(request: web.BaseRequest) -> web.StreamResponse:
         wire = of_mappings if request.path.startswith(MAPPINGS_PATH) else invoke
         return await wire.handle(request)
@@ -77,8 +84,8 @@ def endpoint(simulator: "Simulator") -> Endpoint:
     s3 = S3Wire(simulator.sources.buckets, account=account, clock=clock, lineage_of=functions.lineage_of)
     kinesis = KinesisWire(channels.stream_registry(), clock)
     sqs = SqsWire(channels.queue_registry(), account.account_id, simulator.listener.url)
-    targets: dict[str, Handler] = {KINESIS: kinesis.handler(), SQS: sqs.service().handle}
-    signed: dict[str, Handler] = {"sqs": sqs.query_handler(), "sns": sns}
+    targets: dict[str, Handler] = {KINESIS: kinesis.handler(), SQS: sqs.service().handle, EVENTS: events}
+    signed: dict[str, Handler] = {"sqs": sqs.query_handler(), "sns": sns, "scheduler": scheduler}
     handlers = Handlers(lambda_, s3.handle, control, targets, signed)
     return Endpoint(simulator.listener, handlers, GRACE_SECONDS, simulator.pace.request)
 

@@ -26,11 +26,10 @@ class BusEvent:
         parsed: dict[str, Any] = read_json(self.text.decode())
         return parsed
 
-    @property
-    def is_whole(self) -> bool:
-        """Whether the text is an event: an object with what rules look at first."""
+    def has(self, *names: str) -> bool:
+        """Say whether the text is a JSON object that has all of these members."""
         try:
-            return {"source", "detail-type", "detail"} <= set(self.members)
+            return set(names) <= set(self.members)
         except (ValueError, TypeError):
             return False
 
