@@ -37,13 +37,13 @@ def put_record(
     """
     import base64
 
+    from headrace.cli.channel_name import channel_name
     from headrace.cli.data_argument import read_batches
     from headrace.cli.delivery import Delivery
-    from headrace.cli.options import checked_name
     from headrace.config import load
 
     configuration = load(config_path, with_code=False)
-    name = checked_name("streams", stream, configuration.file.streams, "STREAM")
+    name = channel_name("streams", stream, configuration, "STREAM")
     keys = {"partition_key": partition_key, "explicit_hash_key": explicit_hash_key}
     given = {key: value for key, value in keys.items() if value is not None}
     delivery = Delivery(configuration, "put_records", {"stream": name}, "record")

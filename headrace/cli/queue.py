@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from headrace.cli.options import checked_name, config_option, json_option
+from headrace.cli.options import config_option, json_option
 
 
 @click.group()
@@ -17,7 +17,7 @@ def queue() -> None:
 @json_option
 @config_option
 def list_queues(as_json: bool, config_path: Path) -> None:
-    """List the configured queues and how many messages they hold."""
+    """List the queues and how many messages they hold."""
     import orjson
 
     counts = _operate(config_path, "count_messages", {})["queues"]
@@ -25,7 +25,7 @@ def list_queues(as_json: bool, config_path: Path) -> None:
         click.echo(orjson.dumps(counts))
         return
     if not counts:
-        click.echo("no queue is configured.", err=True)
+        click.echo("there is no queue.", err=True)
     width = max(map(len, counts), default=0)
     for name, count in counts.items():
         hidden = [f"{count[key]} {key.replace('_', ' ')}" for key in ("in_flight", "delayed") if count[key]]
@@ -88,9 +88,10 @@ def redrive(name: str, target: str | None, config_path: Path) -> None:
 
 
 def _checked(config_path: Path, name: str) -> str:
+    from headrace.cli.channel_name import channel_name
     from headrace.config import load
 
-    return checked_name("queues", name, load(config_path, with_code=False).file.queues, "NAME")
+    return channel_name("queues", name, load(config_path, with_code=False), "NAME")
 
 
 def _operate(config_path: Path, operation: str, arguments: dict[str, Any]) -> dict[str, Any]:

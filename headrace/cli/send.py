@@ -54,15 +54,15 @@ def send(
     arrive; empty ones are left out. When one is refused, those before it may have been sent: the command says
     how many.
     """
+    from headrace.cli.channel_name import channel_name
     from headrace.cli.data_argument import as_text, read_batches
     from headrace.cli.delivery import Delivery
     from headrace.cli.message_attributes import message_attributes
-    from headrace.cli.options import checked_name
     from headrace.config import load
     from headrace.operations import OperationRefused
 
     configuration = load(config_path, with_code=False)
-    name = checked_name("queues", queue, configuration.file.queues, "QUEUE")
+    name = channel_name("queues", queue, configuration, "QUEUE")
     options = {
         "attributes": message_attributes(attributes),
         "group_id": group,
