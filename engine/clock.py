@@ -9,6 +9,7 @@ made here: virtual time never jumps while something is still being worked on, an
 import asyncio
 import heapq
 import itertools
+import math
 import sys
 import time
 from collections.abc import Callable, Coroutine
@@ -26,6 +27,7 @@ T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
 VIRTUAL_START = datetime(2026, 1, 1, tzinfo=UTC)
+FINEST_RESOLUTION = 1e-9  # seconds
 LONGEST_NAP_SECONDS = 60.0  # a laptop's sleep stops timers, not the wall clock: look again now and then
 
 
@@ -206,8 +208,13 @@ class VirtualTimeLoop(SimulatorLoop):
         elif self._idle_waiters:
             self._release_idle_waiters()
         elif (timer := self._next_timer()) is not None:
-            self._elapsed = max(self._elapsed, timer.when())
+            self._pass_to(timer.when())
         super()._run_once()
+
+    def _pass_to(self, elapsed: float) -> None:
+        self._elapsed = max(self._elapsed, elapsed)
+        # A timer is due within the resolution, and after half a year a float is coarser than asyncio's.
+        self._clock_resolution = max(FINEST_RESOLUTION, 2 * math.ulp(self._elapsed))
 
     def _wait_for_outside(self) -> None:
         """Block, in real time, until something comes back or a real-time limit is reached."""

@@ -116,7 +116,7 @@ class ManualLoop(VirtualTimeLoop):
         timer = self._next_timer()
         if timer is not None and abs(timer.when() - elapsed) < timedelta.resolution.total_seconds():
             elapsed = max(elapsed, timer.when())  # moments are rounded to microseconds
-        self._elapsed = max(self._elapsed, elapsed)
+        self._pass_to(elapsed)
         self.on_move(self.wall())
 
     def let_go(self) -> None:

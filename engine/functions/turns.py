@@ -42,8 +42,6 @@ class Turns:
             except asyncio.CancelledError:
                 if self._owner is turn:
                     self.release(turn)
-                else:
-                    self._waiting.remove((turn, granted))
                 raise
         self._owner = turn
         try:
@@ -59,10 +57,12 @@ class Turns:
         self._pass_on()
 
     def _pass_on(self) -> None:
-        if self._waiting:
+        while self._waiting:
             turn, granted = self._waiting.popleft()
-            self._owner = turn
-            granted.set_result(None)
+            if not granted.done():  # else it has been given up
+                self._owner = turn
+                granted.set_result(None)
+                return
 
 
 class Turn:

@@ -153,3 +153,10 @@ def test_moments_are_formatted_and_stored_to_the_millisecond() -> None:
     assert iso_millis(moment) == "2026-01-02T03:04:05.678Z"
     assert iso_seconds(moment) == "2026-01-02T03:04:05Z"
     assert from_millis(to_millis(moment)) == datetime(2026, 1, 2, 3, 4, 5, 678_000, tzinfo=UTC)
+
+
+async def test_time_goes_on_for_centuries(clock: Clock) -> None:
+    for years in (1, 10, 500):
+        moment = VIRTUAL_START + timedelta(days=365 * years)
+        await clock.sleep_until(moment)
+        assert abs(clock.now() - moment) < timedelta(milliseconds=1)
