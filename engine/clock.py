@@ -42,6 +42,7 @@ class SimulatorLoop(PlatformLoop):
     """asyncio's own loop, which also knows whether anything is being worked on outside it."""
 
     runs_inline = False
+    is_steered = False
 
     def __init__(self) -> None:
         self._outside = 0
@@ -271,6 +272,11 @@ class Clock:
     def runs_inline(self) -> bool:
         """Whether blocking work belongs on the loop: in simulated time no thread may decide an order."""
         return self._loop.runs_inline
+
+    @property
+    def is_steered(self) -> bool:
+        """Whether live time is hurried or stands still, so that it is not that of the wall clock."""
+        return self._loop.is_steered
 
     async def idle(self) -> None:
         """Return once nothing is ready and nothing is outside the loop: only future timers remain."""

@@ -16,6 +16,8 @@ LONGEST_SELECT_SECONDS = 86_400.0  # the kernel's own limit is not much higher
 class HurriedLoop(SimulatorLoop):
     """A loop whose time begins at `start` and passes `speed` times as fast as it really does."""
 
+    is_steered = True
+
     def __init__(self, speed: float, start: datetime) -> None:
         self.speed = speed
         self._start = start
@@ -72,6 +74,8 @@ class _DividingSelector:
 
 class ManualLoop(VirtualTimeLoop):
     """A loop whose time stands still until somebody moves it. `on_move` is told every new moment."""
+
+    is_steered = True
 
     def __init__(self, start: datetime, on_move: Callable[[datetime], object] = lambda _: None) -> None:
         self.on_move = on_move

@@ -343,6 +343,10 @@ class Simulator:
         return SimulatedFolderWatcher(self.clock, self.feed)
 
     def _pace(self) -> Pace:
+        if self.clock.is_steered:
+            from engine.functions.steered_pace import SteeredPace
+
+            return SteeredPace(self.clock)
         if not self._is_simulated:
             return RealPace(self.clock)
         from engine.functions.simulated_pace import SimulatedPace

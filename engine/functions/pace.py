@@ -96,7 +96,7 @@ class RealPace:
     def alone(self) -> "_Nothing":
         return self._nothing
 
-    def handler_clock(self, make: Callable[[int], HandlerClock]) -> None:  # noqa: ARG002
+    def handler_clock(self, make: Callable[[int], HandlerClock]) -> HandlerClock | None:  # noqa: ARG002
         return None
 
 
