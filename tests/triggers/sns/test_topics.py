@@ -218,7 +218,7 @@ async def test_topics_and_subscriptions_are_there_after_a_restart(
 
 async def test_a_deleted_topic_leaves_nothing_to_one_of_its_name(bench: TopicsBench) -> None:
     topic = await fifo(bench)
-    await bench.topics.publish(topic, [OutgoingMessage("a", group_id="g")])
+    await bench.topics.publish(topic, [OutgoingMessage("a", group_id="g", deduplication_id="1")])
     await bench.topics.delete(topic.arn)
     again = await bench.topics.create("orders.fifo", {"FifoTopic": "true"}, {})
     assert bench.topics.subscriptions(again) == []
