@@ -12,6 +12,7 @@ from engine.errors import HeadraceError
 from engine.value import dataclass
 
 ENDPOINT_FILE = "endpoint"
+CODE_PATH = "/_headrace/code/"  # of functions and layers, for whoever asks where it is
 STATE_PATH = "/_headrace/state"
 STATUS_PATH = "/_headrace/status"
 CLOCK_PATH = "/_headrace/clock"

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
+from pathlib import Path
 
 from engine.arn import Account
 from engine.clock import Clock
@@ -78,7 +79,7 @@ class Deployments:
         self._events = events
         self._destination_of = destination_of
         self._configured = configured
-        self._started = lambda_time(started)
+        self.started = started
         self._last_layer_versions: dict[str, int] = {}
         self._hidden: set[str] = set()  # code of functions whose names a configuration file has taken
         self._arriving: Counter[str] = Counter()  # digests of code that nothing refers to yet
@@ -93,7 +94,9 @@ class Deployments:
         for layer in layers:
             self.layers.setdefault(layer.name, {})[layer.version] = layer
         for name, settings in self._file.functions.items():
-            version = declared_version(settings, self._definitions[name], self._account, self._started)
+            version = declared_version(
+                settings, self._definitions[name], self._account, lambda_time(self.started)
+            )
             self.functions[name] = declared_function(name, settings, version, stored.get(name))
         for name, function in stored.items():
             if name not in self.functions and function.versions:
@@ -185,6 +188,10 @@ class Deployments:
                 self._pool.remove(name, version)
         self._forget_unused(function.codes())
 
+    def stored_code(self, digest: str) -> Path | None:
+        """Return the .zip file with this SHA-256; None when nothing refers to such a one."""
+        return self.codes.path(digest) if digest in self._used() else None
+
     def next_layer_version(self, layer: str) -> int:
         """Return the number of the next version of a layer, and take it."""
         self._last_layer_versions[layer] = self._last_layer_versions.get(layer, 0) + 1
@@ -266,11 +273,17 @@ class Deployments:
 
         OnSuccess and OnFailure are ARNs. What a configuration file says goes before what the API was told.
         """
-        members = function.event_invoke.get(qualifier, NOT_SET)
+        return {**function.event_invoke.get(qualifier, NOT_SET), **self.declared_event_invoke(function)}
+
+    def declared_event_invoke(self, function: DeployedFunction) -> Members:
+        """Return what the configuration file says of how events are handled; nothing of other functions."""
         if not function.is_declared:
-            return members
-        declared = declared_event_invoke(self._file.functions[function.name], self._account)
-        return {**members, **declared}
+            return NOT_SET
+        return declared_event_invoke(self._file.functions[function.name], self._account)
+
+    def fixes(self, function: DeployedFunction, option: str) -> bool:
+        """Say whether the configuration file sets an option of a function."""
+        return function.is_declared and option in self._file.functions[function.name].model_fields_set
 
     def _destination(self, function: str, arn: str | None) -> Destination | None:
         if not arn:

@@ -58,6 +58,18 @@ class Destinations:
             return self._bus_of(name)
         return FunctionDestination(name, self._account.function(name), self._acceptor)
 
+    def has(self, arn: str) -> bool:
+        """Say whether what an ARN names is there, for ended events of a function to go to."""
+        try:
+            kind, name = resolve(arn, EVENT_KINDS)
+        except ValueError:
+            return False
+        if arn.split(":")[3:5] != [self._account.region, self._account.account_id]:
+            return False
+        if kind == "queues":
+            return name in self._channels.queues
+        return self._topics.has(name) if kind == "topics" else True
+
     def of_notifications(self, arn: str) -> Destination | None:
         """Return what a bucket's notification names beside a function; None when it is not there."""
         try:

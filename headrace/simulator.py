@@ -115,6 +115,7 @@ class Simulator:
                 not_code=[configuration.state, *buckets],
                 reported=buckets,
                 pace=self.pace,
+                temporary=configuration.state / "environments" if self._is_simulated else None,
                 chance=self._chance,
             )
         )
@@ -133,10 +134,10 @@ class Simulator:
             watcher=self._watcher,
             clock=clock,
             feed=self.feed,
-            destination_of=lambda arn: self._destinations.of_notifications(arn),
+            destination_of=lambda arn: self.destinations.of_notifications(arn),
         )
         await self.sources.buckets.open()
-        self._destinations = Destinations(
+        self.destinations = Destinations(
             configuration,
             self.channels,
             self.sources.buckets,
@@ -154,7 +155,7 @@ class Simulator:
             clock=clock,
             feed=self.feed,
             chance=self._chance,
-            destination_of=self._destinations.of_notifications,
+            destination_of=self.destinations.of_notifications,
         )
         for name in configuration.functions:
             self.events.add(name, self._event_invoke_config(name))
@@ -236,7 +237,7 @@ class Simulator:
             self.configuration,
             self.channels,
             self.sources,
-            self._destinations,
+            self.destinations,
             functions=self.functions,
             store=self.store,
             clock=self.clock,
@@ -303,7 +304,7 @@ class Simulator:
                     feed=self.feed,
                     pool=self.functions,
                     events=self.events,
-                    destination_of=self._destinations.of_events,
+                    destination_of=self.destinations.of_events,
                     configured=self._event_invoke_config,
                     started=self._started,
                 )
@@ -384,9 +385,9 @@ class Simulator:
             limits=RetryLimits(
                 settings.maximum_retry_attempts, timedelta(seconds=settings.maximum_event_age_in_seconds)
             ),
-            on_success=self._destinations.of_events(settings.on_success),
-            on_failure=self._destinations.of_events(settings.on_failure),
-            dead_letter=self._destinations.of_events(settings.dead_letter),
+            on_success=self.destinations.of_events(settings.on_success),
+            on_failure=self.destinations.of_events(settings.on_failure),
+            dead_letter=self.destinations.of_events(settings.dead_letter),
             recursive_loop=settings.recursive_loop,
         )
 

@@ -34,7 +34,7 @@ def define_deployed(
         runtime=runtime,
         timeout=members["Timeout"],
         memory_mb=members["MemorySize"],
-        variables=members["Environment"],
+        variables=members.get("Environment", {}),
         reserved_concurrency=function.reserved_concurrency,
         idle_timeout=defaults.idle_timeout,
         log_format=logging["LogFormat"],

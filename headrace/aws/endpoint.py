@@ -39,7 +39,7 @@ from headrace.aws.listener import BACKLOG, Listener
 LOGGER = logging.getLogger(__name__)
 HTTP_LOGGER = logging.getLogger("headrace.aws.http")
 
-LAMBDA_PATHS = ("/2015-03-31/functions/", "/2015-03-31/event-source-mappings")
+LAMBDA_PATHS = ("/2015-03-31/functions", "/2015-03-31/event-source-mappings")
 CONTROL_PATH = "/_headrace/"
 BODY_BYTES = 6 * 1024 * 1024  # the most that is read into memory at once: a synchronous payload
 HEADER_BYTES = 64 * 1024

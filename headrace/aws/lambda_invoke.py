@@ -27,15 +27,20 @@ from engine.errors import (
     TooManyRequests,
     ValidationFailed,
 )
+from engine.functions.definition import LATEST
 from engine.functions.invocation import FunctionRunner, Invocation, InvocationResult, Throttled
 from engine.invocation.event import AsyncEvent, new_request_id
 from engine.invocation.event_queue import EventQueue
 from engine.value import dataclass
 from headrace.aws.error_body import REQUEST_ID, not_implemented
 
-PATH = re.compile(r"/2015-03-31/functions/(?P<name>[^/]+)/invocations")
+PATH = re.compile(
+    r"/2015-03-31/functions/(?P<name>[^/]+)/invocations|/2014-11-13/functions/(?P<old>[^/]+)/invoke-async/?"
+)
+INVOKE_PATHS = ("/invocations", "/invoke-async", "/invoke-async/")  # how they end
 SYNC_BYTES = 6 * 1024 * 1024
 EVENT_BYTES = 1024 * 1024
+OLD_EVENT_BYTES = 256 * 1024  # of InvokeAsync
 CLIENT_CONTEXT_BYTES = 3583  # of base64
 
 NAME_PATTERN = (
@@ -74,8 +79,13 @@ class LambdaWire:
         events: EventQueue,
         lineage_of: LineageOf,
         is_stopping: Callable[[], bool] = lambda: False,
+        has_qualifier: Callable[[str, str], bool] = lambda _, qualifier: qualifier == LATEST,
     ) -> None:
-        """`lineage_of` returns, for the trace root of a running invocation, its lineage with itself."""
+        """`lineage_of` returns, for the trace root of a running invocation, its lineage with itself.
+
+        `has_qualifier` says whether a function has a version or an alias.
+        """
+        self._has_qualifier = has_qualifier
         self._account = account
         self._runner = runner
         self._events = events
@@ -91,6 +101,12 @@ class LambdaWire:
         for name in NOT_SIMULATED:
             if name in headers:
                 raise InvalidParameterValue(f"{name} is not simulated by Headrace.")
+        if matched["old"] is not None:
+            return await self._accept(
+                self._target(matched["old"], None),
+                await _payload(request, OLD_EVENT_BYTES),
+                self._lineage(headers.get("X-Amzn-Trace-Id")),
+            )
         target = self._target(
             matched["name"], request.query.get("Qualifier") if "?" in request.raw_path else None
         )
@@ -160,9 +176,10 @@ class LambdaWire:
     def _check_it_exists(self, target: Target, region: str | None, account: str | None) -> None:
         here = self._account
         elsewhere = (region or here.region, account or here.account_id) != (here.region, here.account_id)
-        if elsewhere or not self._events.knows(target.name) or target.qualifier not in (None, "$LATEST"):
+        qualifier = target.qualifier or LATEST
+        if elsewhere or not (self._events.knows(target.name) and self._has_qualifier(target.name, qualifier)):
             owner = Account(account or here.account_id, region or here.region, here.partition)
-            raise ResourceNotFound("Function", owner.function(target.name, target.qualifier or "$LATEST"))
+            raise ResourceNotFound("Function", owner.function(target.name, qualifier))
 
     def _lineage(self, trace: str | None) -> tuple[str, ...]:
         root = TRACE_ROOT.search(trace) if trace is not None else None

@@ -10,14 +10,15 @@ from headrace.aws.endpoint import Endpoint, Handler, Handlers
 from headrace.aws.event_source_mappings import MAPPINGS_PATH, MappingsWire
 from headrace.aws.kinesis import TARGET as KINESIS
 from headrace.aws.kinesis import KinesisWire
-from headrace.aws.lambda_invoke import LambdaWire
+from headrace.aws.lambda_invoke import INVOKE_PATHS, LambdaWire
 from headrace.aws.s3 import S3Wire
 from headrace.aws.sqs import TARGET as SQS
 from headrace.aws.sqs import SqsWire
-from headrace.control import CLOCK_PATH, IDLE_PATH, STATE_PATH, STATUS_PATH
+from headrace.control import CLOCK_PATH, CODE_PATH, IDLE_PATH, STATE_PATH, STATUS_PATH
 from headrace.operations import OPERATIONS_PATH, PUBLISH, perform, perform_publish
 
 if TYPE_CHECKING:
+    from headrace.aws.lambda_control import LambdaControl
     from headrace.aws.sns import SnsWire
     from headrace.simulator import Simulator
     from headrace.time_control import TimeControl
@@ -35,6 +36,8 @@ def endpoint(simulator: "Simulator") -> Endpoint:
     known_as: Any = str(simulator.configuration.state.resolve())
 
     async def control(request: web.BaseRequest) -> web.StreamResponse:
+        if request.path.startswith(CODE_PATH):
+            return await lambda_control().give_away(request.path)
         code, answer = 200, known_as
         if request.path == STATUS_PATH:
             answer = await simulator.status()
@@ -73,19 +76,38 @@ def endpoint(simulator: "Simulator") -> Endpoint:
     async def scheduler(request: web.BaseRequest) -> web.StreamResponse:
         return await simulator.event_services.scheduler.handle(request)
 
+    @cache
+    def lambda_control() -> "LambdaControl":
+        from headrace.aws.lambda_control import LambdaControl
+
+        return LambdaControl(simulator)
+
     async def lambda_(request: web.BaseRequest) -> web.StreamResponse:
-        wire = of_mappings if request.path.startswith(MAPPINGS_PATH) else invoke
+        path = request.path
+        if path.endswith(INVOKE_PATHS):
+            return await invoke.handle(request)
+        wire = of_mappings if path.startswith(MAPPINGS_PATH) else lambda_control()
         return await wire.handle(request)
 
     of_mappings = MappingsWire(simulator.opened_mappings)
     invoke = LambdaWire(
-        account, functions, simulator.events, functions.lineage_of, lambda: simulator.is_stopping
+        account,
+        functions,
+        simulator.events,
+        functions.lineage_of,
+        lambda: simulator.is_stopping,
+        lambda name, qualifier: functions.versions.timeout_of(name, qualifier) is not None,
     )
     s3 = S3Wire(simulator.sources.buckets, account=account, clock=clock, lineage_of=functions.lineage_of)
     kinesis = KinesisWire(channels.stream_registry(), clock)
     sqs = SqsWire(channels.queue_registry(), account.account_id, simulator.listener.url)
     targets: dict[str, Handler] = {KINESIS: kinesis.handler(), SQS: sqs.service().handle, EVENTS: events}
-    signed: dict[str, Handler] = {"sqs": sqs.query_handler(), "sns": sns, "scheduler": scheduler}
+    signed: dict[str, Handler] = {
+        "lambda": lambda_,
+        "sqs": sqs.query_handler(),
+        "sns": sns,
+        "scheduler": scheduler,
+    }
     handlers = Handlers(lambda_, s3.handle, control, targets, signed)
     return Endpoint(simulator.listener, handlers, GRACE_SECONDS, simulator.pace.request)
 
