@@ -8,7 +8,7 @@ from engine.functions.definition import LATEST, FunctionDefinition
 from engine.functions.deployed import DeployedFunction, DeployedVersion
 from engine.functions.settings import FunctionSettings
 from engine.random_uuid import random_uuid
-from headrace.references import resolve
+from headrace.references import EVENT_KINDS, resolve
 
 ROLE = "headrace"
 EVENT_INVOKE_MEMBERS = {
@@ -37,7 +37,7 @@ def declared_version(
         "LoggingConfig": _logging(settings, definition.name),
     }
     if settings.dead_letter is not None:
-        configuration["DeadLetterConfig"] = account.queue(resolve(settings.dead_letter, ("queues",))[1])
+        configuration["DeadLetterConfig"] = _arn(settings.dead_letter, account)
     return DeployedVersion(LATEST, configuration, None, (), random_uuid(), last_modified)
 
 
@@ -74,8 +74,14 @@ def declared_event_invoke(settings: FunctionSettings, account: Account) -> dict[
 
 
 def _arn(reference: str, account: Account) -> str:
-    kind, name = resolve(reference, ("functions", "queues"))
-    return account.queue(name) if kind == "queues" else account.function(name)
+    kind, name = resolve(reference, EVENT_KINDS)
+    arn_of = {
+        "functions": account.function,
+        "queues": account.queue,
+        "topics": account.topic,
+        "event_buses": account.event_bus,
+    }
+    return arn_of[kind](name)
 
 
 def _logging(settings: FunctionSettings, name: str) -> Mapping[str, str]:

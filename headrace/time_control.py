@@ -124,7 +124,7 @@ class TimeControl:
         functions = self._simulator.functions
         at_work = [
             f"functions.{name}: {running} running"
-            for name in self._simulator.configuration.functions
+            for name in functions.versions.names()
             if (running := functions.figures(name)["running"])
         ]
         at_work += [f"{name}: being looked at" for name in sorted(barrier.looking)]

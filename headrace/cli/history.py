@@ -19,9 +19,10 @@ def history(function: str | None, limit: int, failed: bool, as_json: bool, confi
     """List past invocations, newest last; of one FUNCTION, or of all."""
     from engine.store.history import past_invocations
     from headrace.config import load
+    from headrace.known_functions import known_functions
     from headrace.store_reader import read_only
 
-    functions = load(config_path, with_code=False).file.functions
+    functions = known_functions(load(config_path, with_code=False))
     if function is not None and function not in functions:
         raise unknown_name("function", function, functions, "FUNCTION")
     with closing(read_only(config_path)) as connection:

@@ -31,10 +31,11 @@ def invoke(function: str, payload: str, invocation_type: str, tail: bool, config
     from engine.functions.invocation import Throttled
     from headrace.config import load
     from headrace.invoker import invoke_event, invoke_once
+    from headrace.known_functions import known_functions
 
     configuration = load(config_path)
-    if function not in configuration.functions:
-        raise unknown_name("function", function, configuration.functions, "FUNCTION")
+    if function not in (known := known_functions(configuration)):
+        raise unknown_name("function", function, known, "FUNCTION")
     body = read_payload(payload)
     if invocation_type == "DryRun":
         click.echo(f"{function} can be invoked.", err=True)

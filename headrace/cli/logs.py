@@ -20,12 +20,13 @@ FIRST_LOOK_BYTES = 4 * 1024 * 1024  # of each log stream
 def logs(function: str, follow: bool, limit: int, config_path: Path) -> None:
     """Print the newest lines of FUNCTION's log, from all its environments in order of time."""
     from headrace.config import load
+    from headrace.known_functions import known_functions
 
     configuration = load(config_path, with_code=False)
-    functions = configuration.file.functions
-    if function not in functions:
-        raise unknown_name("function", function, functions, "FUNCTION")
     folder = configuration.state / "logs" / "aws" / "lambda" / function
+    # What a function has logged stays when it is deleted.
+    if function not in (known := known_functions(configuration)) and not folder.is_dir():
+        raise unknown_name("function", function, known, "FUNCTION")
     tail = LogTail(folder)
     lines = tail.new_lines()
     for line in lines[len(lines) - min(limit, len(lines)) :]:
