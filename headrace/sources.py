@@ -42,7 +42,7 @@ class Sources:
         self._watcher = watcher
         self._clock = clock
         self._feed = feed
-        self._destination_of = destination_of
+        self.destination_of = destination_of
         file = configuration.file
         self.buckets = Buckets(
             tuple(file.buckets),
@@ -94,7 +94,7 @@ class Sources:
             ),
             not_objects=[self._configuration.state],
             writers_of=self._functions.writers_of,
-            destination_of=self._destination_of,
+            destination_of=self.destination_of,
         )
 
     def _make_tables(self) -> "dict[str, Table]":

@@ -1,14 +1,18 @@
-"""S3's wire format: answers and errors in XML.
+"""S3's wire format: requests, answers and errors in XML.
 
 Source: botocore's service model s3 2006-03-01.
 """
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from typing import Any
+from xml.etree import ElementTree as ET
 from xml.sax.saxutils import escape
 
 NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
 DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>\n'
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\r\x0e-\x1f]")  # S3 writes them although XML 1.0 has no such text
 
 Value = Any  # text, a number, a truth value, a mapping (nested), or mappings (repeated)
 
@@ -43,11 +47,78 @@ def elements(members: Mapping[str, Value]) -> str:
     return "".join(_element(name, value) for name, value in members.items())
 
 
+class Markup(str):
+    """The inside of an element, written already."""
+
+    __slots__ = ()
+
+
 def _element(name: str, value: Value) -> str:
+    if isinstance(value, Markup):
+        return f"<{name}>{value}</{name}>"
     if isinstance(value, bool):
         return f"<{name}>{str(value).lower()}</{name}>"
     if isinstance(value, str | int):
-        return f"<{name}>{escape(str(value))}</{name}>"
+        text = escape(str(value))
+        if _CONTROL.search(text):
+            text = _CONTROL.sub(lambda found: f"&#x{ord(found[0]):x};", text)
+        return f"<{name}>{text}</{name}>"
     if isinstance(value, Mapping):
         return f"<{name}>{elements(value)}</{name}>"
     return "".join(f"<{name}>{elements(each)}</{name}>" for each in value)
+
+
+class Node:
+    """An element of a request, by names without their namespace."""
+
+    def __init__(self, element: "ET.Element[str]") -> None:
+        self._element = element
+
+    @property
+    def name(self) -> str:
+        """The element's name."""
+        return self._element.tag.rpartition("}")[2]
+
+    def children(self, *names: str) -> "Iterator[Node]":
+        """Yield the children of these names, all without any, in their order."""
+        nodes = (Node(child) for child in self._element)
+        return (node for node in nodes if not names or node.name in names)
+
+    def child(self, name: str) -> "Node | None":
+        """Return the first child of a name."""
+        return next(self.children(name), None)
+
+    def text(self, name: str) -> str | None:
+        """Return the text of a child; None when there is no such child."""
+        found = self.child(name)
+        return None if found is None else found.content
+
+    @property
+    def content(self) -> str:
+        """The element's own text."""
+        return self._element.text or ""
+
+
+def parse(body: bytes, root: str) -> Node:
+    """Return the document of a request. Raises S3Error MalformedXML unless `root` is its root element.
+
+    Documents with a DTD are refused: nothing that S3 reads has one.
+    """
+    try:
+        if b"<!DOCTYPE" in body or b"<!ENTITY" in body:
+            raise malformed_xml()
+        node = Node(ET.fromstring(body))  # noqa: S314 - no DTD, so no entities
+    except ET.ParseError:
+        raise malformed_xml() from None
+    if node.name != root:
+        raise malformed_xml()
+    return node
+
+
+def malformed_xml() -> S3Error:
+    """Return the error for a document that S3 does not understand."""
+    return S3Error(
+        "MalformedXML",
+        "The XML you provided was not well-formed or did not validate against our published schema",
+        400,
+    )

@@ -1,23 +1,29 @@
-"""GetObject and HeadObject: ranges, conditions, and bytes that are never all in memory.
+"""GetObject and HeadObject: ranges, parts, and bytes that are never all in memory.
 
-Source: S3 API reference, "GetObject"; RFC 9110 for ranges and conditional requests.
+Source: S3 API reference, "GetObject"; RFC 9110 for ranges.
 """
 
 import asyncio
+import mimetypes
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from email.utils import format_datetime, parsedate_to_datetime
+from email.utils import format_datetime
+from functools import lru_cache
 
+import orjson
 from aiohttp import web
 
-from engine.clock import from_millis
 from engine.value import dataclass
+from headrace.aws.checksums import Checksum
 from headrace.aws.rest_xml import S3Error
+from headrace.aws.s3_conditions import check_conditions, last_modified
+from headrace.aws.s3_errors import invalid_argument, invalid_request
+from headrace.aws.s3_headers import DEFAULT_CONTENT_TYPE, encryption_of
+from triggers.s3.objects import ObjectEntry
 from triggers.s3.opened import OpenObject
 
-DEFAULT_CONTENT_TYPE = "binary/octet-stream"
 BLOCK_BYTES = 256 * 1024
+MOST_PARTS = 10_000
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 _OVERRIDES = (
     "content-type",
@@ -42,24 +48,18 @@ async def download(
 ) -> web.StreamResponse:
     """Send an object, or its headers for HEAD. Raises S3Error, with status 304 for one not modified."""
     entry = opened.entry
-    modified = from_millis(entry.modified).replace(microsecond=0)
-    etag = f'"{opened.entry.etag}"'
-    described = {
-        **headers,
-        "ETag": etag,
-        "Last-Modified": format_datetime(modified, usegmt=True),
-        "Accept-Ranges": "bytes",
-        "content-type": entry.attributes.content_type or DEFAULT_CONTENT_TYPE,
-        **entry.headers(),
-    }
+    check_conditions(request.headers, f'"{entry.etag}"', last_modified(entry))
+    described = {**headers, **described_by(entry)}
     for name in _OVERRIDES:
         if f"response-{name}" in query:
             described[name] = query[f"response-{name}"]
-    check_conditions(request.headers, etag, modified)
-    wanted = parse_range(request.headers.get("Range"), opened.entry.size)
-    if wanted is not None:
-        described["Content-Range"] = f"bytes {wanted.start}-{wanted.stop - 1}/{opened.entry.size}"
-    part = wanted or ByteRange(0, opened.entry.size)
+    wanted = _wanted(request, query, entry, described)
+    if wanted is None and request.headers.get("x-amz-checksum-mode", "").upper() == "ENABLED":
+        checksum = Checksum.from_json(entry.attributes.checksum)
+        described |= checksum.headers() if checksum is not None else {}
+    if wanted is not None and entry.size:
+        described["Content-Range"] = f"bytes {wanted.start}-{wanted.stop - 1}/{entry.size}"
+    part = wanted or ByteRange(0, entry.size)
     response = web.StreamResponse(status=200 if wanted is None else 206, headers=described)
     response.content_length = part.stop - part.start
     await response.prepare(request)
@@ -67,6 +67,70 @@ async def download(
         await _send(response, opened, part)
     await response.write_eof()
     return response
+
+
+def described_by(entry: ObjectEntry) -> dict[str, str]:
+    """Return the headers that describe an object."""
+    tags = entry.attributes.tags()
+    kept = entry.attributes.headers()
+    return {
+        "ETag": f'"{entry.etag}"',
+        "Last-Modified": format_datetime(last_modified(entry), usegmt=True),
+        "Accept-Ranges": "bytes",
+        "content-type": entry.attributes.content_type or guessed_type(entry.key),
+        **kept,
+        **encryption_of(kept),
+        **({"x-amz-tagging-count": str(len(tags))} if tags else {}),
+    }
+
+
+def guessed_type(key: str) -> str:
+    """Return what a file that was dropped is taken for by its name, as the AWS CLI does when it uploads."""
+    return _types().guess_type(key, strict=False)[0] or DEFAULT_CONTENT_TYPE
+
+
+@lru_cache
+def _types() -> mimetypes.MimeTypes:
+    return mimetypes.MimeTypes()  # without the machine's own lists, so that it is the same everywhere
+
+
+def _wanted(
+    request: web.BaseRequest, query: Mapping[str, str], entry: ObjectEntry, described: dict[str, str]
+) -> ByteRange | None:
+    """Return the bytes asked for by range or part number, None for all; add what is said of parts."""
+    header = request.headers.get("Range")
+    if "partNumber" not in query:
+        return parse_range(header, entry.size)
+    if header is not None:
+        raise invalid_request("Cannot specify both Range header and partNumber query parameter")
+    number = part_number(query["partNumber"])
+    sizes = [size for _, size, _ in parts_of(entry)]
+    if sizes:
+        described["x-amz-mp-parts-count"] = str(len(sizes))
+    if number > max(1, len(sizes)):
+        raise S3Error(
+            "InvalidPartNumber",
+            "The requested partnumber is not satisfiable",
+            416,
+            PartNumberRequested=str(number),
+            ActualPartCount=str(max(1, len(sizes))),
+        )
+    start = sum(sizes[: number - 1])
+    return ByteRange(start, start + sizes[number - 1] if sizes else entry.size)
+
+
+def parts_of(entry: ObjectEntry) -> list[tuple[int, int, str | None]]:
+    """Return number, size and checksum of the parts an object came in, none when it came as one."""
+    return [] if entry.attributes.parts is None else orjson.loads(entry.attributes.parts)
+
+
+def part_number(text: str) -> int:
+    """Return a part's number. Raises S3Error."""
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= MOST_PARTS:
+        raise invalid_argument(
+            f"Part number must be an integer between 1 and {MOST_PARTS}, inclusive", "partNumber", text
+        )
+    return int(text)
 
 
 async def _send(response: web.StreamResponse, opened: OpenObject, part: ByteRange) -> None:
@@ -105,43 +169,3 @@ def parse_range(header: str | None, size: int) -> ByteRange | None:
             ActualObjectSize=str(size),
         )
     return ByteRange(start, stop)
-
-
-def check_conditions(headers: Mapping[str, str], etag: str, modified: datetime) -> None:
-    """Raise S3Error when a condition of the request does not hold: 304 or PreconditionFailed."""
-    if_match, if_none_match = headers.get("If-Match"), headers.get("If-None-Match")
-    unmodified_since = _moment(headers.get("If-Unmodified-Since"))
-    modified_since = _moment(headers.get("If-Modified-Since"))
-    if if_match is not None:
-        if not _names(if_match, etag):
-            raise precondition_failed("If-Match")
-    elif unmodified_since is not None and modified > unmodified_since:
-        raise precondition_failed("If-Unmodified-Since")
-    not_modified = S3Error("NotModified", "Not Modified", 304)
-    not_modified.headers["ETag"] = etag
-    if if_none_match is not None:
-        if _names(if_none_match, etag):
-            raise not_modified
-    elif modified_since is not None and modified <= modified_since:
-        raise not_modified
-
-
-def precondition_failed(condition: str) -> S3Error:
-    """Return the error for a condition that does not hold."""
-    message = "At least one of the pre-conditions you specified did not hold"
-    return S3Error("PreconditionFailed", message, 412, Condition=condition)
-
-
-def _names(header: str, etag: str) -> bool:
-    given = [each.strip() for each in header.split(",")]
-    return "*" in given or etag in given or etag.strip('"') in given
-
-
-def _moment(header: str | None) -> datetime | None:
-    if header is None:
-        return None
-    try:
-        moment = parsedate_to_datetime(header)
-    except ValueError:
-        return None
-    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)

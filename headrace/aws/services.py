@@ -11,7 +11,6 @@ from headrace.aws.event_source_mappings import MAPPINGS_PATH, MappingsWire
 from headrace.aws.kinesis import TARGET as KINESIS
 from headrace.aws.kinesis import KinesisWire
 from headrace.aws.lambda_invoke import INVOKE_PATHS, LambdaWire
-from headrace.aws.s3 import S3Wire
 from headrace.aws.sqs import TARGET as SQS
 from headrace.aws.sqs import SqsWire
 from headrace.control import CLOCK_PATH, CODE_PATH, IDLE_PATH, STATE_PATH, STATUS_PATH
@@ -19,6 +18,7 @@ from headrace.operations import OPERATIONS_PATH, PUBLISH, perform, perform_publi
 
 if TYPE_CHECKING:
     from headrace.aws.lambda_control import LambdaControl
+    from headrace.aws.s3 import S3Wire
     from headrace.aws.sns import SnsWire
     from headrace.simulator import Simulator
     from headrace.time_control import TimeControl
@@ -62,6 +62,15 @@ def endpoint(simulator: "Simulator") -> Endpoint:
         return TimeControl(simulator)
 
     @cache
+    def s3_wire() -> "S3Wire":
+        from headrace.aws.s3 import open_s3
+
+        return open_s3(simulator)
+
+    async def s3(request: web.BaseRequest) -> web.StreamResponse:
+        return await s3_wire().handle(request)
+
+    @cache
     def sns_wire() -> "SnsWire":
         from headrace.aws.sns import SnsWire
 
@@ -98,7 +107,6 @@ def endpoint(simulator: "Simulator") -> Endpoint:
         lambda: simulator.is_stopping,
         lambda name, qualifier: functions.versions.timeout_of(name, qualifier) is not None,
     )
-    s3 = S3Wire(simulator.sources.buckets, account=account, clock=clock, lineage_of=functions.lineage_of)
     kinesis = KinesisWire(channels.stream_registry(), clock)
     sqs = SqsWire(channels.queue_registry(), account.account_id, simulator.listener.url)
     targets: dict[str, Handler] = {KINESIS: kinesis.handler(), SQS: sqs.service().handle, EVENTS: events}
@@ -108,7 +116,7 @@ def endpoint(simulator: "Simulator") -> Endpoint:
         "sns": sns,
         "scheduler": scheduler,
     }
-    handlers = Handlers(lambda_, s3.handle, control, targets, signed)
+    handlers = Handlers(lambda_, s3, control, targets, signed)
     return Endpoint(simulator.listener, handlers, GRACE_SECONDS, simulator.pace.request)
 
 

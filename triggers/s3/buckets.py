@@ -17,6 +17,7 @@ from engine.clock import Clock, from_millis, to_millis
 from engine.store.database import Store
 from triggers.s3 import documents
 from triggers.s3.documents import MadeBucket
+from triggers.s3.multipart import MultipartUploads
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -31,8 +32,9 @@ UPLOADS = "uploads"
 class Buckets(Mapping[str, "Bucket"]):
     """Buckets by name. Call `open` once, then keep `run` running.
 
-    `configured` are the names that belong to headrace.toml. `open_bucket` makes a bucket of a name and the
-    folder it lies in, None for a configured one. `ready` is set once what was there at the start is taken in.
+    `configured` are the names that belong to headrace.toml, `uploads` the multipart uploads into any bucket.
+    `open_bucket` makes a bucket of a name and the folder it lies in, None for a configured one. `ready` is
+    set once what was there at the start is taken in.
     """
 
     name = "buckets"
@@ -49,7 +51,7 @@ class Buckets(Mapping[str, "Bucket"]):
     ) -> None:
         self.configured = frozenset(configured)
         self.store = store
-        self.uploads = state / UPLOADS
+        self.uploads = MultipartUploads(state / UPLOADS, store, clock)
         self.ready = asyncio.Event()
         self._open_bucket = open_bucket
         self._folder = state / MADE
@@ -79,6 +81,7 @@ class Buckets(Mapping[str, "Bucket"]):
         for name, content in kept.items():
             if name in self._buckets:
                 self._buckets[name].notify(_notifications(content))
+        await self.uploads.remove_strays()
 
     async def run(self) -> None:
         """Follow all folders until cancelled."""
@@ -127,6 +130,7 @@ class Buckets(Mapping[str, "Bucket"]):
         self._made.pop(name, None)
         del self._buckets[name]
         await asyncio.to_thread(shutil.rmtree, bucket.folder, ignore_errors=True)
+        await self.uploads.remove_strays()
         return True
 
     def location(self, name: str) -> str:

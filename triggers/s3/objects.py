@@ -40,6 +40,14 @@ class ObjectAttributes:
     md5: str | None = None
     parts: str | None = None
 
+    def headers(self) -> dict[str, str]:
+        """Return the headers that were given with the object, names in lower case."""
+        return _mapping(self.metadata)
+
+    def tags(self) -> dict[str, str]:
+        """Return the object's tags."""
+        return _mapping(self.tagging)
+
 
 PLAIN = ObjectAttributes()
 
@@ -71,14 +79,6 @@ class ObjectEntry:
     def content_md5(self) -> str:
         """The MD5 of the content, which for an object of several parts is not its ETag."""
         return self.attributes.md5 or self.etag
-
-    def headers(self) -> dict[str, str]:
-        """Return the headers that were given with the object, names in lower case."""
-        return _mapping(self.attributes.metadata)
-
-    def tags(self) -> dict[str, str]:
-        """Return the object's tags."""
-        return _mapping(self.attributes.tagging)
 
 
 def _mapping(text: str | None) -> dict[str, str]:

@@ -86,6 +86,11 @@ class Upload:
             raise FileNotFoundError(path)
         return state
 
+    def keep_as(self, path: Path) -> None:
+        """Make the bytes the file `path`, on the file system of the upload's own folder."""
+        self._spill().close()
+        self._path.replace(path)
+
     def _make_folder(self, folder: Path, path: Path) -> FileState:
         if self.size:
             raise KeyRefused("a key that ends with / is a folder, which holds no bytes of its own")

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from headrace.aws.rest_xml import S3Error, document
-from headrace.aws.s3 import Address, operation_name, parse_address
-from headrace.aws.s3_download import ByteRange, check_conditions, parse_range
+from headrace.aws.s3_address import Address, operation_name, parse_address
+from headrace.aws.s3_conditions import check_conditions
+from headrace.aws.s3_download import ByteRange, parse_range
 
 BUCKETS: dict[str, Any] = {"inbox": None, "in.box": None, "in": None}
 
@@ -22,6 +23,12 @@ BUCKETS: dict[str, Any] = {"inbox": None, "in.box": None, "in": None}
         pytest.param("/a/b", "inbox.localhost:4566", "inbox", "a/b", id="virtual-host style"),
         pytest.param("/a", "in.box.localhost", "in.box", "a", id="the longest name wins"),
         pytest.param("/inbox/a", "s3.localhost", "inbox", "a", id="a host that is no bucket"),
+        pytest.param("/new", "s3.localhost", "new", "", id="the service's own host"),
+        pytest.param("/", "new.localhost:4566", "new", "", id="a bucket that is not there yet"),
+        pytest.param("/a", "new.s3.localhost", "new", "a", id="below the service's name"),
+        pytest.param("/a", "new.s3.eu-west-1.localhost", "new", "a", id="below a region's name"),
+        pytest.param("/inbox/a", "machine.localhost", "inbox", "a", id="a name of the machine"),
+        pytest.param("/new/a", "127.0.0.1:4566", "new", "a", id="an address is no bucket"),
         pytest.param("/inbox/a%20b+c%2Fd", "localhost", "inbox", "a b+c/d", id="a plus stays one"),
         pytest.param("/inbox/a%2F..%2Fb", "localhost", "inbox", "a/../b", id="nothing is normalised"),
     ],
@@ -46,7 +53,12 @@ def test_addresses(path: str, host: str, bucket: str, key: str) -> None:
         ("PUT", Address("b", "k", {"uploadId": "1", "partNumber": "1"}), {}, "UploadPart"),
         ("POST", Address("b", "k", {"uploads": ""}), {}, "CreateMultipartUpload"),
         ("POST", Address("b", "", {"delete": ""}), {}, "DeleteObjects"),
-        ("DELETE", Address("b", "k", {"versionId": "1"}), {}, "DELETE with versionId"),
+        ("DELETE", Address("b", "k", {"versionId": "1"}), {}, "DeleteObject"),
+        ("DELETE", Address("b", "", {"lifecycle": ""}), {}, "DeleteBucketLifecycle"),
+        ("GET", Address("b", "", {"metrics": ""}), {}, "ListBucketMetricsConfigurations"),
+        ("GET", Address("b", "", {"metrics": "", "id": "1"}), {}, "GetBucketMetricsConfiguration"),
+        ("GET", Address("b", "", {"uploads": ""}), {}, "ListMultipartUploads"),
+        ("PUT", Address("b", "", {"sesame": ""}), {}, "PUT with sesame"),
     ],
 )
 def test_requests_are_called_as_in_the_s3_api(
