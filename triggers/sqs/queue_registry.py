@@ -125,8 +125,8 @@ class QueueRegistry:
                 raise
             del self.queues[name]
             self._stored.pop(name, None)
-        queue.wake()
         self._tell(queue.arn)
+        queue.wake()
 
     async def change_attributes(self, queue: Queue, changes: Mapping[str, str]) -> None:
         """Change attributes for good.
