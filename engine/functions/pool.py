@@ -85,6 +85,7 @@ class Functions:
         reported: Sequence[Path] = (),
         chance: Random | None = None,
         pace: Pace | None = None,
+        temporary: Path | None = None,
     ) -> None:
         """`state` is the state folder, for logs and unpacked code; without one, both end with the simulator.
 
@@ -93,12 +94,15 @@ class Functions:
         folders and files whose changes are none of its code's: buckets, databases, the state folder. Of
         files in the `reported` folders, `writers_of` knows which of them a handler has written. Aliases
         choose between versions by `chance`. Time passes at the `pace`, the real one unless given.
+        `temporary` is the folder that environments have their own in; it is made, and removed in the end.
         """
         self.versions = Versions(definitions, chance or Random())  # noqa: S311 - draws versions, not secrets
         self._present: dict[Environment, Version] = {}  # until their processes have ended
         self._clock = clock
         self._pace = pace or RealPace(clock)
-        self._temporary = Path(tempfile.gettempdir()) / f"{FOLDER_PREFIX}{os.getpid()}-{token_hex(4)}"
+        self._temporary = temporary or Path(tempfile.gettempdir()) / (
+            f"{FOLDER_PREFIX}{os.getpid()}-{token_hex(4)}"
+        )
         self._around = Surroundings(
             clock=clock,
             pace=self._pace,

@@ -113,7 +113,7 @@ class EventQueue:
     def insert(self, connection: sqlite3.Connection, events: Sequence[AsyncEvent]) -> None:
         """Store events within a transaction of the caller's, who calls `wake` after it."""
         event_table.insert(connection, events, self._clock.now())
-        self._inserted.extend({event.function for event in events})
+        self._inserted.extend(dict.fromkeys(event.function for event in events))
 
     def wake(self) -> None:
         """Look at what was inserted since the last call."""

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from time import perf_counter  # noqa: TID251 - tells how long it really took
 from typing import TYPE_CHECKING
@@ -97,13 +98,13 @@ def simulate(
         seed = random.SystemRandom().getrandbits(SEED_BITS)
     configuration = load(config_path)
     plan = Plan(begin, LONGEST if length is None else length, until_idle, seed)
-    _script(script_path, configuration, plan, length)
+    script = _script(script_path, configuration, plan, length)
     watch = perf_counter()
     with ExitStack() as stack:
         publish = stack.enter_context(_feed_file(feed_path))
         sandboxed = stack.enter_context(_sandbox(configuration, keep))
         try:
-            report = _simulate(sandboxed, plan, publish)
+            report = _simulate(sandboxed, plan, script, publish)
         except BaseException:
             _tell_how_to_repeat(context, seed)
             raise
@@ -127,6 +128,7 @@ def _script(
 def _simulate(
     configuration: "Configuration",
     plan: "Plan",
+    script: "Script | None",
     publish: "Callable[[Fact], None] | None",
 ) -> "Report":
     from engine import clock
@@ -139,8 +141,13 @@ def _simulate(
         feed.tap(publish, log_lines=True)
     figures = Figures(feed, plan.begin, plan.length if plan.length < LONGEST else None)
     companions = [Companion(figures.follow), Companion(_progress(plan))]
+    if script is not None:
+        from headrace.simulation.performance import Levers, perform
+
+        levers = Levers(change_faults=lambda _: None, crash=lambda: None)
+        companions.append(Companion(partial(perform, script, figures, levers), lambda: script.is_done))
     ended = clock.simulate(simulate(configuration, plan, feed, companions), plan.begin)
-    return figures.report(ended, plan.seed, None)
+    return figures.report(ended, plan.seed, None if script is None else script.report())
 
 
 def _show(report: "Report", html_path: Path | None, *, as_json: bool) -> None:
@@ -166,13 +173,11 @@ def _show(report: "Report", html_path: Path | None, *, as_json: bool) -> None:
 
 @contextmanager
 def _sandbox(configuration: "Configuration", keep: Path | None) -> "Iterator[Configuration]":
-    from tempfile import TemporaryDirectory
-
-    from headrace.simulation.sandbox import open_sandbox
+    from headrace.simulation.sandbox import open_sandbox, temporary_folder
 
     if keep is None:
-        with TemporaryDirectory(prefix="headrace-simulation-") as folder:
-            yield open_sandbox(configuration, Path(folder))
+        with temporary_folder() as folder:
+            yield open_sandbox(configuration, folder)
         return
     try:
         keep.mkdir(parents=True)

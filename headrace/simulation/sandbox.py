@@ -3,16 +3,37 @@
 The user's own files are read and never changed. Function code is used where it is.
 """
 
+import itertools
 import shutil
 import sqlite3
-from collections.abc import Mapping
-from contextlib import closing
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
-from engine.errors import HeadraceError
+from engine.errors import HeadraceError, StoreInUse
+from engine.store.state_folder import StateFolder
 from headrace.config import Configuration
 from headrace.sources import database_path
+
+
+@contextmanager
+def temporary_folder() -> Iterator[Path]:
+    """Yield an empty folder that nobody else uses, and remove it in the end.
+
+    Its path is the same in every simulation, unless several run at once: it may show in what is told.
+    """
+    for number in itertools.count(1):
+        folder = Path(tempfile.gettempdir()) / f"headrace-simulation-{number}"
+        with suppress(StoreInUse), StateFolder(folder):
+            shutil.rmtree(folder / "work", ignore_errors=True)  # of one that was killed
+            (folder / "work").mkdir()
+            try:
+                yield folder / "work"
+            finally:
+                shutil.rmtree(folder, ignore_errors=True)
+            return
 
 
 class SandboxError(HeadraceError):
