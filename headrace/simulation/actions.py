@@ -46,15 +46,15 @@ class ActionFailed(HeadraceError):
 class Stage:
     """Where actions are done. Files of a script are relative to `folder`; replays run in `group`.
 
-    `failed` takes note of what went wrong with something that goes on by itself. `functions` has what was
-    changed of functions so far, by its name in the configuration.
+    `failed` takes note of what went wrong with something that goes on by itself. `changed_functions` has what
+    was changed of functions so far, by its name in the configuration.
     """
 
     simulator: Simulator
     folder: Path
     group: asyncio.TaskGroup
     failed: Callable[[str], None]
-    functions: dict[str, dict[str, Any]] = field(default_factory=dict)
+    changed_functions: dict[str, dict[str, Any]]
     replays: "list[asyncio.Task[Tally]]" = field(default_factory=list)
 
     def file(self, path: Path) -> Path:
@@ -198,7 +198,7 @@ async def change_function(stage: Stage, change: models.ChangeFunction) -> None:
     """Have the next invocations run with other settings or other code."""
     simulator, name = stage.simulator, name_in(change.function, "functions")
     configuration = simulator.configuration
-    changed = stage.functions.setdefault(name, {})
+    changed = stage.changed_functions.setdefault(name, {})
     changed.update(changes_of_function(change, stage.folder))
     given = configuration.file.functions[name].model_dump(exclude_unset=True)
     settings = FunctionSettings.model_validate(given | changed)

@@ -102,6 +102,7 @@ class Figures:
     async def follow(self, simulator: Simulator) -> None:
         """Look at the simulator's levels until cancelled; after a crash, follow the next one."""
         levels = Levels(simulator, self.timeline)
+        self._activity = asyncio.Event()  # one of the loop of this simulator
         try:
             await self._look_now_and_then(levels, simulator.clock)
         finally:

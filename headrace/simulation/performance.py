@@ -35,11 +35,28 @@ class Levers:
 async def perform(script: Script, figures: Figures, levers: Levers, simulator: Simulator) -> None:
     """Do what is due, until nothing is left. What goes wrong is added to the script's failures.
 
-    After a crash, call it again with the simulator that was started then: what the script has changed of
-    functions, mappings, queues and faults is changed there, too, and the rest follows at its moments. A
-    replay that was under way is not taken up again.
+    After a crash, `restore` what the script has changed, and call this again with the simulator that was
+    started then: the rest follows at its moments. A replay that was under way is not taken up again.
     """
     await _Performance(script, figures, levers, simulator).run()
+
+
+async def restore(script: Script, levers: Levers, simulator: Simulator) -> None:
+    """After a crash, before the new simulator runs: change again what the script has changed by then.
+
+    That is functions, queues and faults; mappings are changed by `perform`, since they open late.
+    """
+    async with asyncio.TaskGroup() as group:
+        stage = _stage(script, simulator, group)
+        for due in script.lasting:
+            if due.action.name == "faults":
+                levers.change_faults(due.arguments())
+            elif due.action.name != "change_mapping":
+                await ACTIONS[due.action.name](stage, due.arguments())
+
+
+def _stage(script: Script, simulator: Simulator, group: asyncio.TaskGroup) -> Stage:
+    return Stage(simulator, script.path.parent, group, script.failures.append, script.changed_functions)
 
 
 class _Performance:
@@ -56,17 +73,20 @@ class _Performance:
             while await self._act_until_a_crash():
                 self._levers.crash()
         finally:
-            self._script.is_under_way = False
+            self._script.is_under_way = self._script.is_acting = False
 
     async def _act_until_a_crash(self) -> bool:
         """Do what is due; say whether a crash is what comes next. Replays have ended when this returns."""
         script, clock = self._script, self._simulator.clock
         async with asyncio.TaskGroup() as group:
-            stage = Stage(self._simulator, script.path.parent, group, script.failures.append)
+            stage = _stage(script, self._simulator, group)
             for due in tuple(script.lasting):
-                await self._do(due, stage)
+                if due.action.name == "change_mapping":
+                    await self._do(due, stage)
             while (moment := script.next_moment()) is not None:
+                script.is_acting = False
                 await clock.sleep_until(moment)
+                script.is_acting = True
                 due = script.take()
                 script.performed += 1
                 if due.action.name == "crash":
@@ -76,6 +96,7 @@ class _Performance:
                 await self._do(due, stage)
                 if due.action.name in LASTING:
                     script.lasting.append(due)
+            script.is_acting = False
         return False
 
     async def _do(self, due: Due, stage: Stage) -> None:

@@ -13,6 +13,7 @@ from headrace.simulator import Simulator
 from headrace.waiting import what_waits
 
 LONGEST = timedelta(days=3653)  # of a simulation that only ends when it is idle
+SHORTEST_PAUSE = timedelta(milliseconds=1)
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(seconds=1), timedelta(hours=1)  # between looks whether it is idle
 
 
@@ -35,11 +36,13 @@ class Plan:
 class Companion:
     """Something that is done beside the simulator once it is ready, and is cancelled in the end.
 
-    While it is not `is_done`, a simulation that runs until it is idle goes on. What it raises ends it.
+    While it is not `is_done`, a simulation that runs until it is idle goes on. While it `has_due` something
+    at the last moment, the end waits for it. What it raises ends the simulation.
     """
 
     run: Callable[[Simulator], Awaitable[None]]
     is_done: Callable[[], bool] = lambda: True
+    has_due: Callable[[datetime], bool] = lambda _: False
 
 
 async def simulate(
@@ -60,7 +63,7 @@ async def simulate(
         await simulator.ready.wait()
         beside = [group.create_task(_run(companion, simulator)) for companion in companions]
         await _end(simulator, plan, companions)
-        ended = simulator.clock.now()
+        ended = min(simulator.clock.now(), plan.end)
         for task in beside:
             task.cancel()
         stop.set()
@@ -87,3 +90,5 @@ async def _end(simulator: Simulator, plan: Plan, companions: Sequence[Companion]
             pause = FIRST_PAUSE
     await clock.sleep_until(plan.end)
     await clock.idle()
+    while any(companion.has_due(plan.end) for companion in companions):
+        await clock.sleep_until(clock.now() + SHORTEST_PAUSE)  # which is over when all at work is done

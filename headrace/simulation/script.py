@@ -78,7 +78,9 @@ class Script:
         self.failures: list[str] = []
         self.performed = 0
         self.lasting: list[Due] = []  # what changed settings: a simulator that starts again has to hear of it
+        self.changed_functions: dict[str, dict[str, Any]] = {}  # by the names of `[functions.NAME]`
         self.is_under_way = False
+        self.is_acting = False
         self._due = [  # moment, index of the action, repetition
             (moment_of(action.settings.at, began), index, 1) for index, action in enumerate(actions)
         ]
@@ -88,6 +90,11 @@ class Script:
     def is_done(self) -> bool:
         """Whether every action was done, as often as it has to be, and every replay has come to its end."""
         return not self._due and not self.is_under_way
+
+    def has_due(self, moment: datetime) -> bool:
+        """Say whether an action is being done, or is still to be done by `moment`."""
+        following = self.next_moment()
+        return self.is_acting or (following is not None and following <= moment)
 
     def next_moment(self) -> datetime | None:
         """Return when something is to be done next; None when nothing is."""
