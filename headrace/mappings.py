@@ -51,6 +51,7 @@ async def open_mappings(
     named = (*channels.queues.values(), *channels.streams.values(), *sources.tables.values())
     arns = {source.name: source.arn for source in named}
     channels.listen(mappings.source_changed)
+    sources.tables.listen(mappings.source_changed)
     await mappings.open(
         [_parameters(each, configuration, arns) for each in configuration.file.event_source_mappings]
     )

@@ -137,6 +137,8 @@ class Simulator:
             destination_of=lambda arn: self.destinations.of_notifications(arn),
         )
         await self.sources.buckets.open()
+        await self.sources.tables.open()
+        stack.push_async_callback(self.sources.tables.close)
         self.destinations = Destinations(
             configuration,
             self.channels,

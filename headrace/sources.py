@@ -1,6 +1,6 @@
 """The sources of a configuration that run by themselves: watched folders and tables."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,10 +13,11 @@ from engine.store.database import Store
 from engine.watching import FolderWatcher
 from headrace.config import Configuration
 from headrace.references import resolve
+from triggers.dynamodb.tables import Tables
 from triggers.s3.buckets import Buckets
 
 if TYPE_CHECKING:
-    from triggers.dynamodb.table import Table
+    from triggers.dynamodb.settings import TableSettings
     from triggers.s3.bucket import Bucket
 
 
@@ -52,12 +53,20 @@ class Sources:
             store=store,
             clock=clock,
         )
-        self.tables: Mapping[str, Table] = self._make_tables() if file.tables else {}
+        self.tables = Tables(
+            self._table_settings(),
+            state=configuration.state,
+            account=configuration.account,
+            store=store,
+            watcher=watcher,
+            clock=clock,
+            feed=feed,
+        )
 
     @property
-    def watched(self) -> "list[Buckets | Table]":
+    def watched(self) -> "list[Buckets | Tables]":
         """The sources whose changes are noticed from their start on."""
-        return [self.buckets, *self.tables.values()]
+        return [self.buckets, self.tables]
 
     async def looked_at(self) -> None:
         """Return once each of these has taken in what was there at its start."""
@@ -97,18 +106,9 @@ class Sources:
             destination_of=self.destination_of,
         )
 
-    def _make_tables(self) -> "dict[str, Table]":
-        from triggers.dynamodb.table import Table
-
+    def _table_settings(self) -> "dict[str, TableSettings]":
         return {
-            name: Table(
-                name,
-                settings.model_copy(update={"database": database_path(self._configuration, name)}),
-                account=self._configuration.account,
-                watcher=self._watcher,
-                clock=self._clock,
-                feed=self._feed,
-            )
+            name: settings.model_copy(update={"database": database_path(self._configuration, name)})
             for name, settings in self._configuration.file.tables.items()
         }
 

@@ -17,6 +17,7 @@ from headrace.control import CLOCK_PATH, CODE_PATH, IDLE_PATH, STATE_PATH, STATU
 from headrace.operations import OPERATIONS_PATH, PUBLISH, perform, perform_publish
 
 if TYPE_CHECKING:
+    from headrace.aws.dynamodb import DynamodbWire
     from headrace.aws.lambda_control import LambdaControl
     from headrace.aws.s3 import S3Wire
     from headrace.aws.sns import SnsWire
@@ -79,6 +80,15 @@ def endpoint(simulator: "Simulator") -> Endpoint:
     async def sns(request: web.BaseRequest) -> web.StreamResponse:
         return await sns_wire().handle(request)
 
+    @cache
+    def dynamodb_wire() -> "DynamodbWire":
+        from headrace.aws.dynamodb import DynamodbWire
+
+        return DynamodbWire(simulator.sources.tables)
+
+    async def dynamodb(request: web.BaseRequest) -> web.StreamResponse:
+        return await dynamodb_wire().handle(request)
+
     async def events(request: web.BaseRequest) -> web.StreamResponse:
         return await simulator.event_services.eventbridge.handle(request)
 
@@ -110,6 +120,7 @@ def endpoint(simulator: "Simulator") -> Endpoint:
     kinesis = KinesisWire(channels.stream_registry(), clock)
     sqs = SqsWire(channels.queue_registry(), account.account_id, simulator.listener.url)
     targets: dict[str, Handler] = {KINESIS: kinesis.handler(), SQS: sqs.service().handle, EVENTS: events}
+    targets |= dict.fromkeys(("DynamoDB_20120810", "DynamoDBStreams_20120810"), dynamodb)
     signed: dict[str, Handler] = {
         "lambda": lambda_,
         "sqs": sqs.query_handler(),

@@ -4,6 +4,8 @@ Names and values may be placeholders at first: `#name` in a path, `Placeholder` 
 what they stand for in their places.
 """
 
+from collections.abc import Iterator
+
 from engine.value import dataclass
 from triggers.dynamodb.attribute_value import AttributeValue
 
@@ -115,3 +117,27 @@ class Change:
 def path_text(parts: Parts) -> str:
     """Return a path as errors show it: `[a, [0], b]`."""
     return "[" + ", ".join(f"[{part}]" if isinstance(part, int) else part for part in parts) + "]"
+
+
+def heads(node: Condition | Operand) -> Iterator[str]:
+    """Yield the names of the attributes that a condition looks at."""
+    match node:
+        case Path(parts):
+            yield str(parts[0])
+        case Comparison(_, left, right) | And(left, right) | Or(left, right) | Arithmetic(_, left, right):
+            yield from heads(left)
+            yield from heads(right)
+        case Between(operand, low, high):
+            for each in (operand, low, high):
+                yield from heads(each)
+        case Among(operand, options):
+            yield from heads(operand)
+            for each in options:
+                yield from heads(each)
+        case Call(_, operands):
+            for each in operands:
+                yield from heads(each)
+        case Not(condition):
+            yield from heads(condition)
+        case Placeholder() | Literal():
+            pass
