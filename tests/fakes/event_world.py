@@ -97,7 +97,8 @@ class EventWorld:
 
 
 def _client(service: str, url: str) -> Any:
-    return boto3.client(
+    make: Any = boto3.client
+    return make(
         service,
         endpoint_url=url,
         region_name=REGION,

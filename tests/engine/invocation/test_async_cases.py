@@ -16,12 +16,16 @@ from engine.clock import Clock
 from engine.feed import Feed
 from engine.functions.invocation import Invocation, InvocationResult
 from engine.invocation import event_table
+from engine.invocation.destination import Destination
 from engine.invocation.event import AsyncEvent
 from engine.invocation.event_queue import EventQueue
 from engine.invocation.retry import RetryLimits
 from engine.invocation.settlement import EventInvokeConfig
 from engine.store.database import Store
+from tests.fakes.queue_buses import buses_to_queues
 from tests.fakes.scripted_functions import ScriptedFunctions, raised, returned
+from triggers.eventbridge.buses import EventBuses
+from triggers.eventbridge.destination import BusDestination
 from triggers.sqs.destination import QueueDestination
 from triggers.sqs.message import Message
 from triggers.sqs.queue import Queue
@@ -47,15 +51,17 @@ def to_queue(queue: Queue, clock: Clock) -> QueueDestination:
     return QueueDestination(queue.arn, lambda: queue, clock, random.Random(0))
 
 
-def config(case: dict[str, Any], queues: dict[str, Queue], clock: Clock) -> EventInvokeConfig:
+def config(
+    case: dict[str, Any], queues: dict[str, Queue], clock: Clock, buses: EventBuses
+) -> EventInvokeConfig:
     wanted = case["config"]
     destinations = wanted.get("DestinationConfig", {})
 
-    def destination(kind: str) -> QueueDestination | None:
+    def destination(kind: str) -> Destination | None:
         if kind not in destinations:
             return None
-        if destinations[kind] != "queue":
-            pytest.skip(f"{destinations[kind]} destinations are not simulated yet")
+        if destinations[kind] == "eventbridge":
+            return BusDestination(kind, buses, clock, takes_records=True)
         return to_queue(queues[kind], clock)
 
     return EventInvokeConfig(
@@ -91,7 +97,7 @@ async def test_conformance_case(case: dict[str, Any], store: Store, clock: Clock
     queues = {name: Queue(name, ACCOUNT, store, clock) for name in ("OnSuccess", "OnFailure", "dlq")}
     functions = ScriptedFunctions(clock, lambda function, invocation: scripted(case["handler"], invocation))
     events = EventQueue(store, clock, feed, functions)
-    events.add("f", config(case, queues, clock))
+    events.add("f", config(case, queues, clock, buses_to_queues(queues, store, clock, feed)))
     task = asyncio.create_task(events.run())
     await events.accept(AsyncEvent("f", json.dumps(case["payload"]).encode()))
     await asyncio.sleep(timedelta(hours=7).total_seconds())
@@ -120,6 +126,10 @@ def assert_record(expect: dict[str, Any], messages: dict[str, list[Message]]) ->
     if destination is None:
         return
     record = json.loads(messages[destination][0].body)
+    if "event" in expect:
+        assert len(record["resources"]) == expect["event"].pop("resources_count")
+        assert holds(expect["event"], record)
+        record = record["detail"]
     assert holds(expect["record"], record)
     for member in expect.get("requestContext_has", ()):
         assert member in record["requestContext"]
