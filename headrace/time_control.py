@@ -105,8 +105,10 @@ class TimeControl:
                 with Barrier(simulator) as barrier:
                     await barrier.wait()
                     while (due := loop.next_timer_at()) is not None and due <= until:
+                        self._check_that_it_runs()
                         loop.move_to(due)
                         await barrier.wait_for_ours()
+                    self._check_that_it_runs()
                     loop.move_to(until)
                     await barrier.wait()
             finally:
@@ -119,6 +121,12 @@ class TimeControl:
             **{name: counts[name] for name in ("events", "invocations", "errors")},
             "waiting": [each.document(now) | {"text": each.text(now)} for each in waiting],
         }
+
+    def _check_that_it_runs(self) -> None:
+        if self._simulator.is_stopping:
+            raise Refused(
+                503, f"the simulator is stopping; its time is {iso_millis(self._simulator.clock.now())}"
+            )
 
     def _at_work(self, barrier: Barrier) -> list[str]:
         functions = self._simulator.functions

@@ -1,5 +1,6 @@
 """When a key is looked at."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from triggers.s3.candidates import Candidates
@@ -61,3 +62,23 @@ def test_no_more_than_asked_for_are_taken() -> None:
         candidates.note(key)
 
     assert [len(candidates.take(NOW, 2, free)) for _ in range(3)] == [2, 1, 0]
+
+
+def test_what_somebody_else_has_in_hand_is_told_and_not_waited_for() -> None:
+    candidates = Candidates()
+    assert candidates.are_settled(NOW)
+    candidates.note("new")
+    assert not candidates.are_settled(NOW)
+    assert candidates.held_up() == []
+    (candidate,) = candidates.take(NOW, 10, free).values()
+    candidates.put_back("new", replace(candidate, held_up_at=NOW), LATER)
+    assert candidates.are_settled(NOW)
+    assert candidates.held_up() == ["new"]
+    assert not candidates.are_settled(LATER), "it may have been let go of since"
+
+
+def test_a_key_that_is_sought_stays_so() -> None:
+    candidates = Candidates()
+    candidates.note("k", sought=True)
+    candidates.note("k", written=True)
+    assert candidates.take(NOW, 10, free) == {"k": Candidate(written=True, sought=True)}

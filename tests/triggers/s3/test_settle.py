@@ -70,3 +70,9 @@ def test_a_write_within_the_same_time_stamp_is_found_by_its_content() -> None:
 def test_a_file_of_the_first_sight_is_read_although_the_index_has_its_state() -> None:
     step = next_step(Candidate(finished=True), OLD, OLD, NOW, SETTLE, unread=True)
     assert step == Put(if_different=True)
+
+
+def test_a_file_that_may_have_changed_within_its_time_stamp_is_read_for_who_seeks_the_truth() -> None:
+    candidate = Candidate(sought=True)
+    assert next_step(candidate, OLD, OLD, NOW, SETTLE, racy=True) == Put(if_different=True)
+    assert next_step(candidate, OLD, OLD, NOW, SETTLE) == Nothing()
