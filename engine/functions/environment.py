@@ -8,6 +8,7 @@ import asyncio
 import os
 import shutil
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -149,10 +150,13 @@ class Environment:
                 )
         except CodeError as error:
             self._log.write([str(error).encode()])
-        limit = self._around.init_seconds
-        async with self._around.pace.stint(self.function, self._handler_clock, limit, is_init=True) as stint:
+        async with self._stint(self._around.init_seconds, is_init=True) as stint:
             signal, init_ms = await stint.ended(await self._init("init", stint))
         return init_ms if isinstance(signal, Ready) else None
+
+    def _stint(self, limit_seconds: float, *, is_init: bool = False) -> AbstractAsyncContextManager[Stint]:
+        pace, drain = self._around.pace, self._runtime.drain
+        return pace.stint(self.function, self._handler_clock, limit_seconds, drain, is_init=is_init)
 
     async def _init(self, phase: Phase, stint: Stint) -> Signal:
         """Start a runtime process and wait until it asks for an event; when that fails, end it."""
@@ -214,9 +218,7 @@ class Environment:
     async def _invoke(
         self, invocation: Invocation, root: str, init_ms: float | None, cold_start: bool
     ) -> InvocationResult:
-        async with self._around.pace.stint(
-            self.function, self._handler_clock, self.function.timeout, is_init=False
-        ) as stint:
+        async with self._stint(self.function.timeout) as stint:
             started = self._clock.now()
             signal: Signal = Ready()
             if not self._runtime.is_running():

@@ -47,9 +47,18 @@ class Pace(Protocol):
         """Mark waiting for an environment and its work as outside the loop, where that is what it is."""
 
     def stint(
-        self, function: FunctionDefinition, clock: HandlerClock | None, limit_seconds: float, *, is_init: bool
+        self,
+        function: FunctionDefinition,
+        clock: HandlerClock | None,
+        limit_seconds: float,
+        drain: Callable[[], None],
+        *,
+        is_init: bool,
     ) -> AbstractAsyncContextManager[Stint]:
-        """Begin a stint that may take `limit_seconds`; leaving it early gives up what it held."""
+        """Begin a stint that may take `limit_seconds`; leaving it early gives up what it held.
+
+        `drain` logs what the process has written until now.
+        """
 
     def waiting(self) -> AbstractAsyncContextManager[object]:
         """Within a handler's request: let what it waits for take its time."""
@@ -82,6 +91,7 @@ class RealPace:
         function: FunctionDefinition,  # noqa: ARG002
         clock: HandlerClock | None,  # noqa: ARG002
         limit_seconds: float,
+        drain: Callable[[], None],  # noqa: ARG002
         *,
         is_init: bool,  # noqa: ARG002
     ) -> "RealStint":

@@ -125,10 +125,14 @@ class Runtime:
         finally:
             self._waiter = None
 
-    def signal(self, signal: Signal) -> None:
-        """Tell whoever waits. What was written until now comes first in the log."""
+    def drain(self) -> None:
+        """Log what was written until now."""
         if self._output is not None:
             self._output.drain()
+
+    def signal(self, signal: Signal) -> None:
+        """Tell whoever waits. What was written until now comes first in the log."""
+        self.drain()
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(signal)
 

@@ -44,13 +44,19 @@ class SimulatedPace:
 
     @asynccontextmanager
     async def stint(
-        self, function: FunctionDefinition, clock: HandlerClock | None, limit_seconds: float, *, is_init: bool
+        self,
+        function: FunctionDefinition,
+        clock: HandlerClock | None,
+        limit_seconds: float,
+        drain: Callable[[], None],
+        *,
+        is_init: bool,
     ) -> "AsyncIterator[SimulatedStint]":
         chosen = function.simulated_init_duration if is_init else function.simulated_duration
         draw = self._chance.random() or 0.5
         seconds = None if chosen is None else chosen.seconds(draw)
         async with self.turns.turn() as turn:
-            stint = SimulatedStint(self._clock, turn, clock, limit_seconds, seconds, self._after_work)
+            stint = SimulatedStint(self._clock, turn, clock, limit_seconds, seconds, drain, self._after_work)
             self._stints[turn] = stint
             try:
                 yield stint
@@ -72,6 +78,7 @@ class SimulatedPace:
         if turn is None or stint is None:
             yield
             return
+        stint.drain()  # before time goes on: whether the pipe has been read by now is left to chance
         if stint.handler_is_ahead():
             async with turn.stepping_back():
                 await stint.follow_handler()
@@ -102,12 +109,14 @@ class SimulatedStint:
         handler: HandlerClock | None,
         limit_seconds: float,
         seconds: float | None,
+        drain: Callable[[], None],
         after_work: Callable[[], None],
     ) -> None:
         self._clock = clock
         self._turn = turn
         self._handler = handler
         self._seconds = seconds
+        self.drain = drain
         self._after_work = after_work
         self._began = clock.now()
         self._limit = timedelta(seconds=limit_seconds)

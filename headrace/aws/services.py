@@ -118,7 +118,9 @@ def endpoint(simulator: "Simulator") -> Endpoint:
         lambda name, qualifier: functions.versions.timeout_of(name, qualifier) is not None,
     )
     kinesis = KinesisWire(channels.stream_registry(), clock)
-    sqs = SqsWire(channels.queue_registry(), account.account_id, simulator.listener.url)
+    sqs = SqsWire(
+        channels.queue_registry(), account.account_id, simulator.listener.url, simulator.pace.waiting
+    )
     targets: dict[str, Handler] = {KINESIS: kinesis.handler(), SQS: sqs.service().handle, EVENTS: events}
     targets |= dict.fromkeys(("DynamoDB_20120810", "DynamoDBStreams_20120810"), dynamodb)
     signed: dict[str, Handler] = {

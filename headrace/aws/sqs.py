@@ -4,7 +4,8 @@ Source: the service model sqs 2012-11-05; texts as recorded on AWS by LocalStack
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from functools import cache
+from contextlib import AbstractAsyncContextManager, nullcontext
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
@@ -43,9 +44,18 @@ MESSAGE = (
 
 
 class SqsWire:
-    """Answers for the queues of a registry; `url` is where clients find the endpoint."""
+    """Answers for the queues of a registry; `url` is where clients find the endpoint.
 
-    def __init__(self, registry: QueueRegistry, account_id: str, url: str) -> None:
+    Messages are received within what `waiting` returns, as that may take a while.
+    """
+
+    def __init__(
+        self,
+        registry: QueueRegistry,
+        account_id: str,
+        url: str,
+        waiting: Callable[[], AbstractAsyncContextManager[object]] = nullcontext,
+    ) -> None:
         queues = QueuesWire(registry, account_id, url)
         moving = MoveTasksWire(registry)
         self.operations: Mapping[str, Operation] = {
@@ -54,7 +64,7 @@ class SqsWire:
             "SendMessage": queues.on_queue(_send_message, MESSAGE),
             "SendMessageBatch": queues.on_queue(_send_message_batch, "Entries"),
             "ReceiveMessage": queues.on_queue(
-                _receive_message,
+                partial(_receive_message, waiting),
                 "AttributeNames MessageSystemAttributeNames MessageAttributeNames MaxNumberOfMessages"
                 " VisibilityTimeout WaitTimeSeconds",
             ),
@@ -124,7 +134,9 @@ async def _send_message_batch(queue: Queue, given: Input) -> Mapping[str, Any]:
     return sqs_batch.answer(successful, failed)
 
 
-async def _receive_message(queue: Queue, given: Input) -> Mapping[str, Any]:
+async def _receive_message(
+    waiting: Callable[[], AbstractAsyncContextManager[object]], queue: Queue, given: Input
+) -> Mapping[str, Any]:
     limit = given.integer("MaxNumberOfMessages")
     if limit is not None and not 1 <= limit <= RECEIVED_MOST:
         raise InvalidParameter.because(
@@ -133,11 +145,12 @@ async def _receive_message(queue: Queue, given: Input) -> Mapping[str, Any]:
     system_names = [*given.texts("AttributeNames"), *given.texts("MessageSystemAttributeNames")]
     check_system_names(system_names)
     names = given.texts("MessageAttributeNames")
-    messages = await queue.receive_messages(
-        limit or 1,
-        visibility_timeout=seconds_within(given, "VisibilityTimeout", VISIBILITY_MOST),
-        wait=seconds_within(given, "WaitTimeSeconds", WAIT_MOST),
-    )
+    async with waiting():
+        messages = await queue.receive_messages(
+            limit or 1,
+            visibility_timeout=seconds_within(given, "VisibilityTimeout", VISIBILITY_MOST),
+            wait=seconds_within(given, "WaitTimeSeconds", WAIT_MOST),
+        )
     if not messages:
         return {}
     return {"Messages": [message_shape(message, names, system_names) for message in messages]}
