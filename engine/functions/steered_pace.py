@@ -23,6 +23,7 @@ class SteeredPace(RealPace):
         function: FunctionDefinition,  # noqa: ARG002
         clock: HandlerClock | None,
         limit_seconds: float,
+        drain: Callable[[], None],  # noqa: ARG002
         *,
         is_init: bool,  # noqa: ARG002
     ) -> RealStint:
