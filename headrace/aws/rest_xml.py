@@ -14,7 +14,7 @@ DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>\n'
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\r\x0e-\x1f]")  # S3 writes them although XML 1.0 has no such text
 
-Value = Any  # text, a number, a truth value, a mapping (nested), or mappings (repeated)
+Value = Any  # text, a number, a truth value, a mapping (nested), or a list of these (repeated)
 
 
 class S3Error(Exception):
@@ -37,35 +37,37 @@ class S3Error(Exception):
         return f"{DECLARATION}<Error>{elements(members)}</Error>".encode()
 
 
-def document(root: str, members: Mapping[str, Value]) -> bytes:
-    """Return an XML document in S3's namespace."""
-    return f'{DECLARATION}<{root} xmlns="{NAMESPACE}">{elements(members)}</{root}>'.encode()
-
-
-def elements(members: Mapping[str, Value]) -> str:
-    """Return members as elements: a mapping nests, any other iterable of mappings repeats the element."""
-    return "".join(_element(name, value) for name, value in members.items())
-
-
 class Markup(str):
     """The inside of an element, written already."""
 
     __slots__ = ()
 
 
+def document(root: str, members: Value) -> bytes:
+    """Return an XML document in S3's namespace."""
+    return f'{DECLARATION}<{root} xmlns="{NAMESPACE}">{_inside(members)}</{root}>'.encode()
+
+
+def elements(members: Mapping[str, Value]) -> str:
+    """Return members as elements, one after the other; a list of values repeats the element."""
+    return "".join(_element(name, value) for name, value in members.items())
+
+
 def _element(name: str, value: Value) -> str:
+    if isinstance(value, str | int | Mapping):
+        return f"<{name}>{_inside(value)}</{name}>"
+    return "".join(f"<{name}>{_inside(each)}</{name}>" for each in value)
+
+
+def _inside(value: Value) -> str:
     if isinstance(value, Markup):
-        return f"<{name}>{value}</{name}>"
-    if isinstance(value, bool):
-        return f"<{name}>{str(value).lower()}</{name}>"
-    if isinstance(value, str | int):
-        text = escape(str(value))
-        if _CONTROL.search(text):
-            text = _CONTROL.sub(lambda found: f"&#x{ord(found[0]):x};", text)
-        return f"<{name}>{text}</{name}>"
+        return value
     if isinstance(value, Mapping):
-        return f"<{name}>{elements(value)}</{name}>"
-    return "".join(f"<{name}>{elements(each)}</{name}>" for each in value)
+        return elements(value)
+    if isinstance(value, bool):
+        return str(value).lower()
+    text = escape(str(value))
+    return _CONTROL.sub(lambda found: f"&#x{ord(found[0]):x};", text)
 
 
 class Node:

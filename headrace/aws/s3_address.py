@@ -139,6 +139,8 @@ def operation_name(method: str, address: Address, headers: Mapping[str, str]) ->
     if unknown:
         return f"{method} with {', '.join(unknown)}"
     if address.key:
+        if method == "POST":
+            return "POST to an object"
         return f"{_VERBS.get(method, method)}Object"
     if method == "GET":
         return "ListObjectsV2" if address.query.get("list-type") == "2" else "ListObjects"

@@ -89,7 +89,7 @@ class Call:
         return web.Response(status=status, headers=self.headers | dict(headers or {}))
 
     def xml(
-        self, root: str, members: Mapping[str, Value], headers: Mapping[str, str] | None = None
+        self, root: str, members: Value, headers: Mapping[str, str] | None = None
     ) -> web.Response:
         """Return an answer whose body is a document."""
         answered = self.headers | dict(headers or {})
