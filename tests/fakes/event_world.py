@@ -87,6 +87,11 @@ class EventWorld:
         """Return the bodies of a queue's messages, read as JSON."""
         return [json.loads(message.body) for message in await self.channels.queues[queue].peek(100)]
 
+    async def rows(self, table: str) -> int:
+        """Return how many rows a table has."""
+        query = f"SELECT count(*) FROM {table}"
+        return int(await self.store.read(lambda connection: connection.execute(query).fetchone()[0]))
+
     def arn(self, service: str, resource: str) -> str:
         """Return an ARN of the account."""
         return f"arn:aws:{service}:{REGION}:{ACCOUNT_ID}:{resource}"

@@ -150,6 +150,8 @@ async def test_a_schedule_deletes_itself_after_its_last_run(world: EventWorld) -
         404,
         "ResourceNotFoundException: Schedule s does not exist.",
     )
+    for table in ("schedules", "made_schedules"):
+        assert await world.rows(table) == (1 if table == "schedules" else 0)  # the declared one stays
 
 
 async def test_a_run_waits_in_its_flexible_window(world: EventWorld) -> None:

@@ -69,6 +69,7 @@ async def test_what_a_target_refuses_is_tried_again_until_it_is_taken(
 ) -> None:
     bench = Bench(store, clock, feed, RefusingTarget(refusals=2))
     async with bench.running():
+        await asyncio.sleep(1)
         await bench.send(parcel())
         assert bench.target.attempts == 1
         await asyncio.sleep(10)
