@@ -27,11 +27,21 @@ from engine.feed import (
 from engine.mapping.alarm import wait_until
 from engine.value import dataclass
 from headrace.simulation.levels import Levels
-from headrace.simulation.report import FunctionReport, Report, ScriptReport, SourceReport
+from headrace.simulation.report import (
+    CONCURRENCY,
+    ERRORS,
+    INVOCATIONS,
+    THROTTLES,
+    FunctionReport,
+    Report,
+    ScriptReport,
+    SourceReport,
+)
 from headrace.simulation.timeline import Timeline
 from headrace.simulator import Simulator
 
-LOOKS_IN_A_STEP = 4  # at most, where much happens; one where nothing does
+LOOKS_IN_A_STEP = 20  # at most, where much moves; one where nothing does
+MOMENT = timedelta(milliseconds=1)
 ALL = "all functions"
 
 C = TypeVar("C")
@@ -126,21 +136,24 @@ class Figures:
         )
 
     async def _look_now_and_then(self, levels: Levels, clock: Clock) -> None:
-        """Look once a step, and more often while records are on their way."""
+        """Look when a step begins, and whenever something moves, though only so often in a step."""
         while True:
-            looked = clock.now()
-            self._activity.clear()
-            await levels.take()
-            await wait_until(self._activity, self.timeline.next_step(looked), clock)
-            if self._activity.is_set():
-                await clock.sleep_until(looked + self.timeline.step / LOOKS_IN_A_STEP)
+            step = self.timeline.next_step(clock.now())
+            for _ in range(LOOKS_IN_A_STEP):
+                self._activity.clear()
+                await levels.take()
+                # Much may move in one moment, and all of it is seen at its end.
+                await clock.sleep_until(min(step, clock.now() + MOMENT))
+                if not await wait_until(self._activity, step, clock):
+                    break
+            await clock.sleep_until(step)
 
     def _nothing_runs(self, now: datetime) -> None:
         """Forget invocations that have not come to their end: a crash ended them."""
         for name, count in self._functions.items():
             if count.running:
                 count.running = 0
-                self.timeline.level((f"functions.{name}", "at once"), 0, now)
+                self.timeline.level((f"functions.{name}", CONCURRENCY), 0, now)
 
     def _take(self, fact: Fact) -> None:
         taker = self._takers.get(type(fact))
@@ -175,7 +188,7 @@ class Figures:
         function = self.function(fact.function)
         function.running += 1
         function.cold_starts += fact.cold_start
-        self.timeline.level((f"functions.{fact.function}", "at once"), function.running, fact.time)
+        self.timeline.level((f"functions.{fact.function}", CONCURRENCY), function.running, fact.time)
 
     def _finished(self, fact: InvocationFinished) -> None:
         function = self.function(fact.function)
@@ -183,16 +196,16 @@ class Figures:
         function.invocations += 1
         function.durations[_three_digits(fact.duration_ms)] += 1
         timeline, now = self.timeline, fact.time
-        timeline.level((f"functions.{fact.function}", "at once"), function.running, now)
-        timeline.add((ALL, "invocations"), 1, now)
+        timeline.level((f"functions.{fact.function}", CONCURRENCY), function.running, now)
+        timeline.add((ALL, INVOCATIONS), 1, now)
         if fact.function_error is not None:
             function.errors += 1
             function.error_types[fact.error_type or fact.function_error] += 1
-            timeline.add((ALL, "errors"), 1, now)
+            timeline.add((ALL, ERRORS), 1, now)
 
     def _throttled(self, fact: InvocationThrottled) -> None:
         self.function(fact.function).throttles += 1
-        self.timeline.add((ALL, "throttles"), 1, fact.time)
+        self.timeline.add((ALL, THROTTLES), 1, fact.time)
 
     def _retried(self, fact: RetryScheduled) -> None:
         self.function(fact.function).retries += 1

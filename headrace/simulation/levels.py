@@ -10,6 +10,7 @@ from engine.invocation.event_table import waiting_by_function
 from engine.mapping import checkpoints
 from engine.mapping.source import StreamSource
 from engine.store.database import Store
+from headrace.simulation.report import EVENTS, ITERATOR_AGE, MESSAGES
 from headrace.simulation.timeline import Timeline
 from headrace.simulator import Simulator
 
@@ -27,15 +28,15 @@ class Levels:
         simulator, now = self._simulator, self._simulator.clock.now()
         try:
             for name, queue in sorted(simulator.channels.queues.items()):
-                self._timeline.level((f"queues.{name}", "messages"), await queue.count(), now)
+                self._timeline.level((f"queues.{name}", MESSAGES), await queue.count(), now)
             waiting = await simulator.store.read(waiting_by_function)
             self._waited_for |= waiting.keys()
             for function in sorted(self._waited_for):
-                line = f"functions.{function}", "asynchronous events"
+                line = f"functions.{function}", EVENTS
                 self._timeline.level(line, waiting.get(function, 0), now)
             for uuid, stream, function in self._stream_mappings():
                 age = await iterator_age(uuid, stream, simulator.store, simulator.clock)
-                line = f"{stream.name} to {function}", "seconds of iterator age"
+                line = f"{stream.name} to {function}", ITERATOR_AGE
                 self._timeline.level(line, age.total_seconds(), now)
         except HeadraceError:  # a store that is full or locked, perhaps on purpose
             return

@@ -11,6 +11,15 @@ from engine.clock import iso_millis
 from engine.value import dataclass
 from headrace.simulation.timeline import Series
 
+MESSAGES = "messages"
+ITERATOR_AGE = "seconds of iterator age"
+EVENTS = "asynchronous events"
+ERRORS = "errors"
+THROTTLES = "throttles"
+CONCURRENCY = "at once"
+INVOCATIONS = "invocations"
+UNITS = (MESSAGES, ITERATOR_AGE, EVENTS, ERRORS, THROTTLES, CONCURRENCY, INVOCATIONS)  # of series
+
 
 @dataclass(frozen=True, slots=True)
 class SourceReport:
@@ -82,8 +91,9 @@ class Report:
 
     @property
     def told_series(self) -> list[Series]:
-        """Return the series that are not zero all the while."""
-        return [series for series in self.series if series.highest > 0]
+        """Return the series that are not zero all the while, those first that show what piled up."""
+        told = [series for series in self.series if series.highest > 0]
+        return sorted(told, key=lambda series: UNITS.index(series.unit))
 
 
 def as_json(report: Report) -> dict[str, Any]:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
 PLOT_HEIGHT = 9
-MOST_PLOTS = 8  # in a terminal; the page has all of them
+MOST_PLOTS = 6  # in a terminal; the page has all of them
 TICKS = 5
 NARROWEST, WIDEST = 40, 120
 BLANK_LINES = re.compile(r"\n{3,}")
