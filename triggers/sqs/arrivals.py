@@ -1,7 +1,9 @@
 """Wakes those who wait for messages."""
 
 import asyncio
-from datetime import datetime
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
 
 from engine.clock import Clock
 
@@ -43,6 +45,25 @@ class Arrivals:
             if not self._waiting and self._alarm is not None:
                 self._alarm.cancel()
                 self._alarm = self._alarm_at = None
+
+    @contextmanager
+    def patience(self, wait: timedelta) -> Iterator[Callable[[], bool]]:
+        """Yield what says whether a client outside has waited for so long; the bell rings then."""
+        if not wait:
+            yield lambda: True
+            return
+        is_over = False
+
+        def ring() -> None:
+            nonlocal is_over
+            is_over = True
+            self.ring()
+
+        timer = self._clock.world.call_after(wait.total_seconds(), ring)
+        try:
+            yield lambda: is_over
+        finally:
+            timer.cancel()
 
     def _set_alarm(self, moment: datetime) -> None:
         if self._alarm is not None and self._alarm_at is not None and self._alarm_at <= moment:

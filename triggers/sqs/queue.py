@@ -164,7 +164,8 @@ class Queue:
         """As `receive`, for a client of the API: waits no longer than the queue's wait time by default."""
         wait = self.attributes.receive_message_wait_time if wait is None else wait
         timeout = self.visibility_timeout if visibility_timeout is None else visibility_timeout
-        received = await self._receive(Receiving(limit, timeout), self._clock.now() + wait)
+        with self._arrivals.patience(wait) as is_over:
+            received = await self._receive(Receiving(limit, timeout), None, is_over)
         return [to_received_message(row, received.received_at) for row in received.rows]
 
     async def delete(self, receipt_handles: Sequence[str]) -> None:
@@ -298,8 +299,10 @@ class Queue:
         await self._store.write(releasing)
         self.wake()
 
-    async def _receive(self, wanted: Receiving, until: datetime | None) -> Received:
-        """Return what was received as soon as there is something, or nothing at `until`."""
+    async def _receive(
+        self, wanted: Receiving, until: datetime | None, is_over: Callable[[], bool] = lambda: False
+    ) -> Received:
+        """Return what was received as soon as there is something, nothing at `until` or when it is over."""
         while True:
             self.check_that_it_is_there()
             seen = self._arrivals.count
@@ -308,7 +311,7 @@ class Queue:
                 raise OverLimit(self._in_flight_most)
             received = await self._claim(replace(wanted, limit=min(wanted.limit, room)))
             now = self._clock.now()
-            if received.rows or (until is not None and now >= until):
+            if received.rows or is_over() or (until is not None and now >= until):
                 return received
             moments = [moment for moment in (received.next_at, until) if moment is not None]
             await self._arrivals.wait(seen, min(moments, default=None))
