@@ -587,3 +587,67 @@ async def test_a_full_disk_delays_settling_and_runs_nothing_twice(
         await asyncio.sleep(5)
         assert len(functions.attempts) == 2
     assert len([fact for fact in facts if isinstance(fact, Notice)]) == 1
+
+
+async def test_a_function_that_is_added_while_the_queue_runs_gets_its_events(
+    store: Store, clock: Clock, feed: Feed, functions: ScriptedFunctions
+) -> None:
+    async with running(store, clock, feed, functions) as queue:
+        queue.add("resize", CONFIG)
+        await queue.accept(AsyncEvent("resize", b"1"))
+        await clock.idle()
+        assert [attempt.function for attempt in functions.attempts] == ["resize"]
+
+
+async def test_a_function_that_is_removed_gets_no_more_events(
+    store: Store, clock: Clock, feed: Feed, functions: ScriptedFunctions
+) -> None:
+    functions.seconds = 1
+    async with running(store, clock, feed, functions, resize=CONFIG) as queue:
+        await queue.accept(AsyncEvent("resize", b"1"))
+        await asyncio.sleep(0.5)
+        queue.remove("resize")
+        with pytest.raises(ResourceNotFound):
+            await queue.accept(AsyncEvent("resize", b"2"))
+        await asyncio.sleep(1)
+        assert len(functions.attempts) == 1
+        assert await waiting(store) == {}
+
+
+async def test_a_qualifier_may_have_limits_of_its_own(
+    store: Store, clock: Clock, feed: Feed, functions: ScriptedFunctions
+) -> None:
+    functions.script = fails_first(9)
+    once = replace(CONFIG, limits=RetryLimits(0))
+    async with running(store, clock, feed, functions) as queue:
+        queue.add("resize", CONFIG, {"live": once})
+        await queue.accept(AsyncEvent("resize", b"1", qualifier="live"))
+        await queue.accept(AsyncEvent("resize", b"2", qualifier="other"))
+        await asyncio.sleep(200)
+        payloads = sorted(attempt.invocation.payload for attempt in functions.attempts)
+        assert payloads == [b"1", b"2", b"2", b"2"]
+
+
+async def test_a_configuration_that_changes_holds_from_the_next_attempt_on(
+    store: Store, clock: Clock, feed: Feed, functions: ScriptedFunctions
+) -> None:
+    functions.script = fails_first(9)
+    async with running(store, clock, feed, functions, resize=CONFIG) as queue:
+        await queue.accept(AsyncEvent("resize", b"1"))
+        await asyncio.sleep(30)
+        queue.add("resize", replace(CONFIG, limits=RetryLimits(1)))
+        await asyncio.sleep(300)
+        assert len(functions.attempts) == 2
+
+
+async def test_the_record_names_the_version_that_answered(
+    store: Store, clock: Clock, feed: Feed, functions: ScriptedFunctions
+) -> None:
+    functions.script = lambda function, invocation: replace(returned("done"), executed_version="7")
+    outbox = Outbox()
+    async with running(store, clock, feed, functions, resize=replace(CONFIG, on_success=outbox)) as queue:
+        await queue.accept(AsyncEvent("resize", b"1", qualifier="live"))
+        await clock.idle()
+    record = orjson.loads(outbox.messages[0].body)
+    assert record["responseContext"]["executedVersion"] == "7"
+    assert record["requestContext"]["functionArn"] == ACCOUNT.function("resize", "live")
