@@ -97,7 +97,7 @@ def nested_tables() -> Tables:
     """Return the model of every table, however deep, for advice on misspelt options."""
     from engine.functions.settings import FunctionSettings
     from engine.mapping import settings as mapping
-    from triggers.dynamodb.settings import TableSettings
+    from triggers.dynamodb.settings import IndexSettings, TableSettings
     from triggers.eventbridge import settings as bus
     from triggers.kinesis.settings import StreamSettings
     from triggers.s3.settings import BucketSettings, NotificationSettings
@@ -119,6 +119,8 @@ def nested_tables() -> Tables:
         ("topics", "*", "subscriptions", "*", "redrive_policy"): SubscriptionRedriveSettings,
         ("streams", "*"): StreamSettings,
         ("tables", "*"): TableSettings,
+        ("tables", "*", "global_secondary_indexes", "*"): IndexSettings,
+        ("tables", "*", "local_secondary_indexes", "*"): IndexSettings,
         ("schedules", "*"): ScheduleSettings,
         ("event_buses", "*"): bus.EventBusSettings,
         rules: bus.RuleSettings,

@@ -79,6 +79,11 @@ class TableAccess:
         schema = read_schema(connection, self._table, self.settings.key)
         if schema is None:
             raise TableNotFound(f"Table: {self._table} is not in {self.database.path}")
+        if len(schema.key) > 2:
+            raise ValidationFailed(
+                f"The table {self._table} has a primary key of {len(schema.key)} columns, a table of DynamoDB "
+                "has two at most: name the columns of another unique index with `key`"
+            )
         declared = {column.name: column.declared for column in schema.columns}
         if schema.key[0] not in {column.name for column in columns}:  # the rowid
             columns.append(item_column(schema.key[0], "INTEGER", is_generated=False, nulls_count=nulls_count))
