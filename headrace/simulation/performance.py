@@ -73,7 +73,7 @@ class _Performance:
             while await self._act_until_a_crash():
                 self._levers.crash()
         finally:
-            self._script.is_under_way = self._script.is_acting = False
+            self._script.is_under_way = False
 
     async def _act_until_a_crash(self) -> bool:
         """Do what is due; say whether a crash is what comes next. Replays have ended when this returns."""
@@ -84,19 +84,19 @@ class _Performance:
                 if due.action.name == "change_mapping":
                     await self._do(due, stage)
             while (moment := script.next_moment()) is not None:
-                script.is_acting = False
                 await clock.sleep_until(moment)
-                script.is_acting = True
-                due = script.take()
-                script.performed += 1
+                due = script.acting = script.take()
                 if due.action.name == "crash":
                     for replay in stage.replays:
                         replay.cancel()
-                    return True
-                await self._do(due, stage)
+                else:
+                    await self._do(due, stage)
                 if due.action.name in LASTING:
                     script.lasting.append(due)
-            script.is_acting = False
+                script.performed += 1
+                script.acting = None
+                if due.action.name == "crash":
+                    return True
         return False
 
     async def _do(self, due: Due, stage: Stage) -> None:

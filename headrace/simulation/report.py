@@ -70,6 +70,11 @@ class ScriptReport:
     performed: int
     failures: tuple[str, ...]
 
+    def __str__(self) -> str:
+        """Say it in a line."""
+        actions = "1 action" if self.performed == 1 else f"{self.performed} actions"
+        return f"{actions} done, {len(self.failures)} failed"
+
 
 @dataclass(frozen=True, slots=True)
 class Report:

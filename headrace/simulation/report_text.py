@@ -193,6 +193,6 @@ def _print_script(console: "Console", report: Report) -> None:
     script = report.script
     if script is None:
         return
-    console.print(f"\nScript: {script.performed} actions done, {len(script.failures)} failed")
+    console.print(f"\nScript: {script}")
     for failure in script.failures:
         console.print(Text(failure, style="red"))

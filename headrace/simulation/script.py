@@ -79,8 +79,8 @@ class Script:
         self.performed = 0
         self.lasting: list[Due] = []  # what changed settings: a simulator that starts again has to hear of it
         self.changed_functions: dict[str, dict[str, Any]] = {}  # by the names of `[functions.NAME]`
+        self.acting: Due | None = None  # what is being done
         self.is_under_way = False
-        self.is_acting = False
         self._due = [  # moment, index of the action, repetition
             (moment_of(action.settings.at, began), index, 1) for index, action in enumerate(actions)
         ]
@@ -94,7 +94,7 @@ class Script:
     def has_due(self, moment: datetime) -> bool:
         """Say whether an action is being done, or is still to be done by `moment`."""
         following = self.next_moment()
-        return self.is_acting or (following is not None and following <= moment)
+        return self.acting is not None or (following is not None and following <= moment)
 
     def next_moment(self) -> datetime | None:
         """Return when something is to be done next; None when nothing is."""
@@ -114,7 +114,9 @@ class Script:
         return ScriptReport(self.performed, (*self.failures, *self.unreached()))
 
     def unreached(self) -> Iterator[str]:
-        """Yield a line for each action that the simulation ended before."""
+        """Yield a line for each action that the simulation ended before, or in the midst of."""
+        if (due := self.acting) is not None:
+            yield f"{due.action.place}.{due.action.name}: the simulation ended before it was done"
         for moment, index, repetition in sorted(self._due):
             action = self.actions[index]
             if repetition == 1:

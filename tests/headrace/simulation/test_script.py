@@ -409,3 +409,14 @@ def test_what_the_simulation_ended_before_is_told(configuration: Configuration) 
     script.take()
     assert not script.is_done
     assert list(script.unreached()) == []
+
+
+def test_an_action_that_the_simulation_ended_in_the_midst_of_is_no_success(
+    configuration: Configuration,
+) -> None:
+    script = read(configuration, f'[[actions]]\nat = "1m"\n{SEND}')
+    assert not script.has_due(BEGAN)
+    assert script.has_due(BEGAN + timedelta(minutes=1))
+    script.acting = script.take()
+    assert script.has_due(BEGAN)
+    assert script.report().failures == ("actions[0].send: the simulation ended before it was done",)
