@@ -1,8 +1,8 @@
 """What a configuration names as destinations, ready to be sent to."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from random import Random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from engine.clock import Clock
 from engine.invocation.destination import Destination, FunctionDestination
@@ -18,6 +18,13 @@ if TYPE_CHECKING:
     from triggers.s3.bucket import Bucket
 
 
+class BusFinder(Protocol):
+    """Finds event buses as destinations."""
+
+    def __call__(self, name: str, *, takes_records: bool) -> Destination:
+        """Return a bus by name: for invocation records, or for what is an event already."""
+
+
 class Destinations:
     """Finds destinations by name, such as `queues.failures`, or by ARN."""
 
@@ -30,9 +37,8 @@ class Destinations:
         clock: Clock,
         chance: Random,
         topics: TopicsOfSimulator,
-        bus_of: Callable[[str], Destination],
+        bus_of: BusFinder,
     ) -> None:
-        """`bus_of` finds event buses by name."""
         self._account = configuration.account
         self._channels = channels
         self._buckets = buckets
@@ -55,7 +61,7 @@ class Destinations:
         if kind == "topics":
             return self._topic(name)
         if kind == "event_buses":
-            return self._bus_of(name)
+            return self._bus_of(name, takes_records=True)
         return FunctionDestination(name, self._account.function(name), self._acceptor)
 
     def has(self, arn: str) -> bool:
@@ -73,12 +79,22 @@ class Destinations:
     def of_notifications(self, arn: str) -> Destination | None:
         """Return what a bucket's notification names beside a function; None when it is not there."""
         try:
-            kind, name = resolve(arn, ("queues", "topics"))
+            kind, name = resolve(arn, ("queues", "topics", "event_buses"))
         except ValueError:
             return None
         if kind == "topics":
             return self._topic(name, "Amazon S3 Notification") if self._topics.has(name) else None
+        if kind == "event_buses":
+            return self._bus_of(name, takes_records=False)
         return self._queue(name) if name in self._channels.queues else None
+
+    def topic_at(self, arn: str) -> Destination | None:
+        """Return a topic; None when it is not there."""
+        try:
+            _, name = resolve(arn, ("topics",))
+        except ValueError:
+            return None
+        return self._topic(name) if self._topics.has(name) else None
 
     def of_records(self, arn: str) -> FailureDestination | None:
         """Return where the records go that a stream's mapping gave up; None when it is not there."""

@@ -47,7 +47,7 @@ _TABLES = (
 
 
 class EventServices:
-    """`open()` comes first; keep `run()` running. `destination_of` finds topics by ARN."""
+    """`open()` comes first; keep `run()` running. `topic_of` finds topics by ARN."""
 
     name = "schedules"
 
@@ -61,7 +61,7 @@ class EventServices:
         clock: Clock,
         feed: Feed,
         chance: Random,
-        destination_of: Callable[[str], Destination | None],
+        topic_of: Callable[[str], Destination | None],
     ) -> None:
         self._configuration = configuration
         self._account = configuration.account
@@ -71,7 +71,7 @@ class EventServices:
         self._clock = clock
         self._feed = feed
         self._chance = chance
-        self._destination_of = destination_of
+        self._topic_of = topic_of
         self._is_used = asyncio.Event()
         self._has_buses = asyncio.Event()
 
@@ -95,15 +95,8 @@ class EventServices:
         """Return when each schedule comes due next."""
         return self.runner.next_runs() if self._is_used.is_set() else {}
 
-    def bus_destination(self, name: str) -> Destination:
-        """Return a bus as the destination of functions' events."""
-        return self._destination(name, takes_records=True)
-
-    def bus_for_events(self, name: str = DEFAULT_BUS) -> Destination:
-        """Return a bus for another source: its messages are whole events."""
-        return self._destination(name, takes_records=False)
-
-    def _destination(self, name: str, *, takes_records: bool) -> Destination:
+    def bus(self, name: str, *, takes_records: bool) -> Destination:
+        """Return a bus as a destination: of functions' records, or of what is an event already."""
         from triggers.eventbridge.destination import BusDestination
 
         return BusDestination(name, self.buses, self._clock, takes_records=takes_records)
@@ -134,7 +127,7 @@ class EventServices:
             self._events,
             self._channels,
             self._clock,
-            self._destination_of,
+            self._topic_of,
             lambda: self.buses,
         )
         return Courier(targets, self._store, self._clock, self._feed, self._chance)

@@ -29,7 +29,7 @@ MOST_HOPS = 5  # buses that an event passes on its way
 
 
 class EventTargets:
-    """Finds targets. `destination_of` finds topics, `buses` the buses, which need the targets themselves."""
+    """Finds targets. `topic_of` finds topics, `buses` the buses, which need the targets themselves."""
 
     def __init__(
         self,
@@ -37,14 +37,14 @@ class EventTargets:
         events: EventQueue,
         channels: "Channels",
         clock: Clock,
-        destination_of: Callable[[str], Destination | None],
+        topic_of: Callable[[str], Destination | None],
         buses: "Callable[[], EventBuses]",
     ) -> None:
         self._account = account
         self._events = events
         self._channels = channels
         self._clock = clock
-        self._destination_of = destination_of
+        self._topic_of = topic_of
         self._buses = buses
 
     def find(self, arn: str) -> Target | None:
@@ -61,7 +61,7 @@ class EventTargets:
                 return StreamTarget(self._channels.streams[name], self._clock)
             case "events", [resource] if (bus := self._buses().find(arn)) is not None:
                 return BusTarget(bus.name, self._buses())
-            case "sns", [_] if (topic := self._destination_of(arn)) is not None:
+            case "sns", [_] if (topic := self._topic_of(arn)) is not None:
                 return TopicTarget(topic)
         return None
 

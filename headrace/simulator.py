@@ -20,6 +20,7 @@ from engine.functions.deployed_presence import has_deployments
 from engine.functions.invocation import Invocation, InvocationResult, Throttled
 from engine.functions.pace import Pace, RealPace
 from engine.functions.pool import Functions
+from engine.invocation.destination import Destination
 from engine.invocation.event import AsyncEvent, new_request_id
 from engine.invocation.event_queue import EventQueue
 from engine.invocation.event_table import waiting_by_function
@@ -147,7 +148,7 @@ class Simulator:
             clock,
             self._chance,
             self.topics,
-            lambda name: self.event_services.bus_destination(name),
+            self._bus,
         )
         self.event_services = EventServices(
             configuration,
@@ -157,7 +158,7 @@ class Simulator:
             clock=clock,
             feed=self.feed,
             chance=self._chance,
-            destination_of=self.destinations.of_notifications,
+            topic_of=self.destinations.topic_at,
         )
         for name in configuration.functions:
             self.events.add(name, self._event_invoke_config(name))
@@ -170,6 +171,9 @@ class Simulator:
         if self._has_sources:
             announce(configuration.state, self.listener.url)
             stack.callback(withdraw, configuration.state)
+
+    def _bus(self, name: str, *, takes_records: bool) -> Destination:
+        return self.event_services.bus(name, takes_records=takes_records)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Run until `stop` is set, then wind down: no new events, running invocations end within the grace.

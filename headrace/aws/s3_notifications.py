@@ -5,6 +5,7 @@ and have to stay as they are.
 """
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from aiohttp import web
@@ -17,9 +18,15 @@ from headrace.aws.s3_body import read_document
 from headrace.aws.s3_call import Call, Operation
 from headrace.aws.s3_errors import declared, invalid_argument, not_simulated
 from triggers.s3.event import configuration_test_event
-from triggers.s3.notification import Notification, problem_of_event_type, problem_of_overlap
+from triggers.s3.notification import (
+    Notification,
+    bus_notification,
+    problem_of_event_type,
+    problem_of_overlap,
+)
 
 ROOT = "NotificationConfiguration"
+BUS = "EventBridgeConfiguration"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +48,11 @@ KINDS = (
 async def get_notification(call: Call) -> web.StreamResponse:
     """GetBucketNotificationConfiguration."""
     members: dict[str, list[dict[str, Any]]] = {kind.element: [] for kind in KINDS}
+    members[BUS] = []
     for notification in call.bucket.notifications:
+        if notification.is_for_a_bus:
+            members[BUS] = [{}]
+            continue
         arn = _arn(call, notification)
         kind = next(kind for kind in KINDS if arn.split(":")[2] == kind.service)
         members[kind.element].append(_described(notification, arn, kind))
@@ -79,7 +90,9 @@ async def put_notification(call: Call) -> web.StreamResponse:
     problem = problem_of_overlap((*bucket.configured, *further))
     if problem is not None:
         raise S3Error("InvalidArgument", problem, 400)
-    destinations = [_destination(call, each) for each in further if each.destination]
+    destinations = [
+        _destination(call, each) for each in further if each.destination and not each.is_for_a_bus
+    ]
     if call.request.headers.get("x-amz-skip-destination-validation", "").lower() != "true":
         _validate(call, further)
     await call.s3.buckets.put_notifications(bucket.name, further)
@@ -88,23 +101,21 @@ async def put_notification(call: Call) -> web.StreamResponse:
     for destination in destinations:
         if destination is not None:
             message = DestinationMessage("", body, ())
-            await call.s3.buckets.store.write(
-                lambda connection, to=destination, what=message: to.send(connection, what)
-            )
+            await call.s3.buckets.store.write(partial(destination.send, message=message))
             destination.wake()
     return call.empty()
 
 
 def _is_configuration(element: Node) -> bool:
-    if element.name == "EventBridgeConfiguration":
-        raise not_simulated("EventBridgeConfiguration")
-    if element.name not in {kind.element for kind in KINDS}:
+    if element.name not in {BUS, *(kind.element for kind in KINDS)}:
         raise malformed_xml()
     return True
 
 
 def _read(call: Call, element: Node) -> Notification:
     """Return one configuration of the document. Raises S3Error."""
+    if element.name == BUS:
+        return bus_notification(call.s3.account.event_bus("default"))
     kind = next(kind for kind in KINDS if kind.element == element.name)
     arn = element.text(kind.member)
     events = tuple(each.content for each in element.children("Event"))

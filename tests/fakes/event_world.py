@@ -55,7 +55,7 @@ class EventWorld:
             clock=clock,
             feed=feed,
             chance=random.Random(5),
-            destination_of=lambda arn: None,
+            topic_of=lambda arn: None,
         )
         self.facts: list[Fact] = []
         feed.tap(self.facts.append)

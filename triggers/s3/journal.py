@@ -14,6 +14,7 @@ from engine.invocation.event import AsyncEvent, EventAcceptor, new_request_id
 from engine.store.database import Store
 from engine.value import dataclass
 from triggers.s3 import objects
+from triggers.s3.bus_event import build_bus_event
 from triggers.s3.event import EventVersion, ObjectChange, build_event
 from triggers.s3.notification import Notification, stopped_by_recursion
 from triggers.s3.objects import PLAIN, ObjectAttributes, ObjectEntry, OpenedBucket
@@ -212,15 +213,7 @@ class Journal:
                 outcome.facts.append(RecursionStopped(now, function, self._place, change.key, remedy))
                 continue
             request_id = new_request_id()
-            payload = build_event(
-                change,
-                bucket=self.bucket,
-                configuration_id=notification.id,
-                request_id=request_id.replace("-", "")[:16].upper(),
-                moment=now,
-                account=self._account,
-                version=self._version,
-            )
+            payload = self._payload(change, notification, request_id, now)
             if function:
                 event = AsyncEvent(
                     function, payload, self._place, request_id, notification.qualifier, lineage
@@ -234,6 +227,23 @@ class Journal:
             else:
                 text = f"{change.name} of {change.key}: {notification.destination} does not exist"
                 outcome.facts.append(Notice(now, "warning", self._place, text))
+
+    def _payload(
+        self, change: ObjectChange, notification: Notification, request_id: str, now: datetime
+    ) -> bytes:
+        if notification.is_for_a_bus:
+            return build_bus_event(
+                change, bucket=self.bucket, event_id=request_id, moment=now, account=self._account
+            )
+        return build_event(
+            change,
+            bucket=self.bucket,
+            configuration_id=notification.id,
+            request_id=request_id.replace("-", "")[:16].upper(),
+            moment=now,
+            account=self._account,
+            version=self._version,
+        )
 
     @property
     def _place(self) -> str:

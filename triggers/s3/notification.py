@@ -60,6 +60,11 @@ class Notification:
     destination: str = ""
     qualifier: str | None = None
 
+    @property
+    def is_for_a_bus(self) -> bool:
+        """Whether it is a bucket's one notification to EventBridge, which overlaps with no other."""
+        return ":event-bus/" in self.destination
+
     def wants(self, change: ObjectChange) -> bool:
         """Say whether the filter lets `change` through."""
         key = change.key
@@ -68,6 +73,11 @@ class Notification:
             and key.endswith(self.suffix)
             and any(covers(event, "s3:" + change.name) for event in self.events)
         )
+
+
+def bus_notification(arn: str) -> Notification:
+    """Return the notification that sends all events of a bucket to a bus."""
+    return Notification("EventBridge", "", ("s3:*",), destination=arn)
 
 
 def covers(configured: str, event: str) -> bool:
@@ -90,7 +100,7 @@ def problem_of_overlap(notifications: Sequence[Notification]) -> str | None:
     Prefixes overlap when one begins with the other, suffixes when one ends with the other; an empty one
     overlaps with all.
     """
-    for one, other in combinations(notifications, 2):
+    for one, other in combinations([each for each in notifications if not each.is_for_a_bus], 2):
         if (
             any(covers(a, b) or covers(b, a) for a in one.events for b in other.events)
             and (one.prefix.startswith(other.prefix) or other.prefix.startswith(one.prefix))

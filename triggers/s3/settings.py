@@ -76,6 +76,7 @@ class BucketSettings(Settings):
     existing: Literal["ignore", "emit"] = "ignore"
     changes_while_stopped: Literal["emit", "ignore"] = "emit"
     event_version: EventVersion = "2.6"
+    event_bridge: bool = False
     notifications: tuple[NotificationSettings, ...] = ()
 
     @model_validator(mode="after")
