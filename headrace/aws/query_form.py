@@ -4,12 +4,15 @@ What comes out is what the JSON protocol would have brought, so that an operatio
 base64, moments become seconds from 1970. Source: Smithy, "AWS Query protocol".
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from headrace.aws.json_protocol import BadInput
 from headrace.aws.service_model import Model
+
+NUMBER = re.compile(r"[0-9]{1,9}")
 
 Node = dict[str, Any]  # a part of a name -> what is below it, or a text
 
@@ -99,7 +102,7 @@ def _map(node: Node, shape: Mapping[str, Any], model: Model, place: str) -> dict
 
 def _numbered(items: Any, place: str) -> list[tuple[int, Any]]:
     """Return items by their numbers, which may begin anywhere and have gaps."""
-    if not isinstance(items, dict) or not all(name.isascii() and name.isdigit() for name in items):
+    if not isinstance(items, dict) or not all(NUMBER.fullmatch(name) for name in items):
         raise BadInput(f"{place} must be followed by numbers: {place}.1")
     return sorted((int(name), item) for name, item in items.items())
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
@@ -13,6 +13,8 @@ from botocore.loaders import Loader
 from botocore.model import ServiceModel
 from botocore.parsers import create_parser
 from botocore.serialize import create_serializer
+from hypothesis import given
+from hypothesis import strategies as st
 
 from engine.errors import ApiError
 from headrace.aws.endpoint import Endpoint, Handlers
@@ -125,6 +127,16 @@ def test_moments_and_truth_values_are_written_as_xml_has_them() -> None:
 
     found = as_botocore_reads(IAM, "CreateRole", document)["Role"]
     assert found == {**role, "CreateDate": datetime(2023, 11, 14, 22, 13, 20, 250_000, tzinfo=UTC)}
+
+
+PARTS = ("Tags", "member", "entry", "1", "2", "9" * 5000, "Key", "Attributes", "Name", "key", "value", "")
+
+
+@given(st.lists(st.tuples(st.lists(st.sampled_from(PARTS), max_size=5).map(".".join), st.text(max_size=3))))
+def test_any_form_has_members_or_is_refused(pairs: list[tuple[str, str]]) -> None:
+    with suppress(BadInput):
+        members = members_of(pairs, "CreateTopicInput", service_model(*SNS))
+        assert all(isinstance(name, str) for name in members)
 
 
 class TopicGone(ApiError):
