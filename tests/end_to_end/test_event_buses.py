@@ -48,6 +48,12 @@ def client(service: str, url: str) -> Any:
     )
 
 
+def take(url: str, seen: list[Any], count: int) -> bool:
+    """Receive and delete what is in the queue; say whether so many have been seen."""
+    seen += messages(url)
+    return len(seen) >= count
+
+
 def messages(url: str) -> list[Any]:
     """Receive and delete what is in the queue."""
     sqs = client("sqs", url)
@@ -65,7 +71,7 @@ def test_a_file_goes_through_two_rules_and_a_function(tmp_path: Path) -> None:
     with HeadraceProcess(tmp_path) as running:
         (tmp_path / "photos" / "a b.jpg").write_bytes(b"1234")
         seen: list[Any] = []
-        wait_until(lambda: seen.extend(messages(running.url)) or seen, "the record has come")
+        wait_until(lambda: take(running.url, seen, 1), "the record has come")
         s3 = client("s3", running.url)
         assert seen == ["a b.jpg"]
         assert s3.get_bucket_notification_configuration(Bucket="photos")["EventBridgeConfiguration"] == {}
@@ -92,7 +98,7 @@ def test_what_was_put_is_delivered_after_a_kill(tmp_path: Path) -> None:
     assert len(accepted) == 20
     with HeadraceProcess(tmp_path) as running:
         seen: list[Any] = []
-        wait_until(lambda: seen.extend(messages(running.url)) or len(seen) >= 20, "all have come")
+        wait_until(lambda: take(running.url, seen, 20), "all have come")
         assert sorted(event["id"] for event in seen) == sorted(accepted)
         events = client("events", running.url)
         assert [rule["Name"] for rule in events.list_rules()["Rules"]] == ["r"]
