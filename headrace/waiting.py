@@ -90,12 +90,17 @@ def _stored(connection: sqlite3.Connection, now: datetime) -> list[Waiting]:
         for function, count, due_at in postponed_by_function(connection, now)
     ]
     # Imported for whoever asks: a simulator that has no queue need not load what they are made of.
+    from triggers.delivery.delivery_table import waiting_by_sender
     from triggers.schedule.position import windows_by_schedule
     from triggers.sqs.message_table import hidden_by_queue
 
     found += [
         Waiting(f"queues.{queue}", "message", count, "hidden", visible_at)
         for queue, count, visible_at in hidden_by_queue(connection, now)
+    ]
+    found += [
+        Waiting(sender, "event", count, "retry", due_at)
+        for sender, count, due_at in waiting_by_sender(connection)
     ]
     found += [
         Waiting(f"schedules.{name}", "run", count, "flexible window", fires_at)

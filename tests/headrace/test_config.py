@@ -335,4 +335,4 @@ def test_problems_of_several_tables_are_reported_together(tmp_path: Path) -> Non
         "queues.jobs.delay_seconds: 900 is the most, got 901",
         "streams.clicks.shard: there is no such option; did you mean 'shards'?",
     ]
-    assert unknown.startswith("volcanoes: there is no such option; there are buckets, event_source_mappings,")
+    assert unknown.startswith("volcanoes: there is no such option; there are buckets, event_buses,")

@@ -60,6 +60,15 @@ def next_due(connection: sqlite3.Connection) -> datetime | None:
     return None if millis is None else from_millis(millis)
 
 
+def waiting_by_sender(connection: sqlite3.Connection) -> list[tuple[str, int, datetime]]:
+    """Return for each sender how many parcels wait, and when the first of them is due."""
+    rows = connection.execute(
+        "SELECT json_extract(parcel, '$.sender') AS sender, count(*), min(due_at) FROM deliveries"
+        " GROUP BY sender ORDER BY sender"
+    )
+    return [(sender, count, from_millis(due)) for sender, count, due in rows]
+
+
 def _text(parcel: Parcel) -> str:
     members: dict[str, Any] = {name: getattr(parcel, name) for name in _TEXTS}
     members["retries"] = parcel.retry.maximum_retry_attempts

@@ -16,6 +16,7 @@ from engine.store.database import Store
 from headrace.event_targets import QueueTarget
 from tests.fakes.queue_buses import KnownTargets, RefusingTarget
 from triggers.delivery.courier import Courier
+from triggers.delivery.delivery_table import waiting_by_sender
 from triggers.delivery.retry import after_failure
 from triggers.delivery.target import Parcel, RetryPolicy
 from triggers.sqs.queue import Queue
@@ -81,6 +82,9 @@ async def test_what_a_target_refuses_is_tried_again_until_it_is_taken(
 async def test_retries_go_on_after_a_restart(store: Store, clock: Clock, feed: Feed) -> None:
     bench = Bench(store, clock, feed, RefusingTarget(refusals=1))
     await bench.send(parcel())
+    ((sender, count, due),) = await store.read(waiting_by_sender)
+    assert (sender, count) == ("rules.r", 1)
+    assert timedelta(0) < due - VIRTUAL_START <= timedelta(seconds=1)
     await asyncio.sleep(3600)
     async with bench.running():
         await asyncio.sleep(1)
