@@ -106,7 +106,7 @@ class Deployments:
             if function.is_declared and name not in stored:
                 continue
             try:
-                self._run(None, function, self.define(function))
+                self._run(None, function, await asyncio.to_thread(self.define, function))
             except CodeError as error:
                 self._feed.publish(
                     Notice(self._clock.now(), "error", f"functions.{name}", f"cannot run: {error.problem}")

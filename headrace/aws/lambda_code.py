@@ -9,11 +9,12 @@ from typing import Any
 
 from aiohttp import web
 
-from engine.errors import InvalidParameterValue, RequestTooLarge, ServiceFailure
+from engine.errors import InvalidParameterValue, ServiceFailure
 from engine.functions.deployed import Code, DeployedFunction, DeployedVersion, LayerReference
 from engine.functions.zip_archive import UNPACKED_LIMIT_BYTES, ArchiveTooLarge, BadArchive
 from headrace.aws.lambda_errors import NotFound
 from headrace.aws.lambda_plane import LAYER, Plane
+from headrace.aws.rest_json import EntityTooLarge
 from headrace.control import CODE_PATH
 
 ZIPPED_LIMIT_BYTES = 50 * 1024 * 1024
@@ -49,6 +50,8 @@ async def _content(plane: Plane, given: Mapping[str, Any]) -> bytes:
         raise InvalidParameterValue(
             "Please don't provide ImageUri when updating a function with packageType Zip."
         )
+    if given.get("S3ObjectStorageMode", "COPY") != "COPY":
+        raise InvalidParameterValue("S3ObjectStorageMode REFERENCE is not simulated by Headrace.")
     if given.get("ZipFile") is not None:
         if given.get("S3Bucket") is not None or given.get("S3Key") is not None:
             raise InvalidParameterValue(
@@ -66,7 +69,7 @@ def _decoded(text: str) -> bytes:
     except ValueError:
         raise InvalidParameterValue("ZipFile is not base64.") from None
     if len(content) > ZIPPED_LIMIT_BYTES:
-        raise RequestTooLarge(f"Zipped size must be smaller than {ZIPPED_LIMIT_BYTES} bytes")
+        raise EntityTooLarge(f"Zipped size must be smaller than {ZIPPED_LIMIT_BYTES} bytes")
     if not content:
         raise InvalidParameterValue("Uploaded file must be a non-empty zip")
     return content

@@ -14,7 +14,7 @@ import orjson
 from aiohttp import web
 from multidict import MultiMapping
 
-from engine.errors import ApiError, RequestTooLarge, ValidationFailed
+from engine.errors import ApiError, ValidationFailed
 from engine.value import dataclass
 from headrace.aws.service_model import Model
 
@@ -38,6 +38,13 @@ class Unreadable(ApiError):
     """The request is not what the operation takes."""
 
     code = "SerializationException"
+
+
+class EntityTooLarge(ApiError):
+    """The request is larger than the operation takes."""
+
+    code = "RequestEntityTooLargeException"
+    http_status = 413
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,12 +201,18 @@ def answer(status: int, members: Mapping[str, Any] | None, headers: Mapping[str,
 
 
 async def read_body(request: web.BaseRequest, most: int, operation: str) -> bytes:
-    """Return the body. Raises RequestTooLarge for one that is larger than that, before reading all of it."""
-    body = bytearray()
+    """Return the body. Raises EntityTooLarge for one that is larger than `most`.
+
+    Of such a one no more is kept in memory, and it is read to its end: a client that is still sending does
+    not see an answer.
+    """
+    body, size = bytearray(), 0
     async for chunk in request.content.iter_any():
-        body += chunk
-        if len(body) > most:
-            raise RequestTooLarge(f"Request must be smaller than {most} bytes for the {operation} operation")
+        size += len(chunk)
+        if size <= most:
+            body += chunk
+    if size > most:
+        raise EntityTooLarge(f"Request must be smaller than {most} bytes for the {operation} operation")
     return bytes(body)
 
 

@@ -457,6 +457,20 @@ def test_a_dry_run_of_an_invocation_runs_nothing(functions: Any, process: Headra
     assert process.of("InvocationFinished", function="dry") == []
 
 
+def test_a_package_without_its_bootstrap_is_found_by_an_invocation(functions: Any) -> None:
+    create(functions, "custom", Runtime="provided.al2023", Handler="any")
+    answer = functions.invoke(FunctionName="custom")
+    assert json.loads(answer["Payload"].read())["errorType"] == "Runtime.InvalidEntrypoint"
+
+
+def test_code_that_is_too_large_is_refused(functions: Any) -> None:
+    status, code, message = refused(
+        functions.update_function_code, FunctionName="plain", ZipFile=b"x" * 53_000_000
+    )
+    assert (status, code) == (413, "RequestEntityTooLargeException")
+    assert message == "Request must be smaller than 70167211 bytes for the UpdateFunctionCode operation"
+
+
 @pytest.mark.parametrize(
     ("operation", "parameters"),
     [
