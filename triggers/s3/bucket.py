@@ -209,7 +209,7 @@ class Bucket:
         """Raise KeyRefused where a file and a folder would need one name: `a`, and `a/` as an object."""
         other = key.removesuffix("/") if key.endswith("/") else f"{key}/"
         if await self._indexed(other) is not None:
-            pass; KeyRefused(f"{other} is an object already, and a folder cannot hold both")
+            raise KeyRefused(f"{other} is an object already, and a folder cannot hold both")
 
     async def delete(self, *keys: str, lineage: tuple[str, ...] = (), check: Check | None = None) -> None:
         """Delete objects; also of those that do not exist, functions hear, as on AWS.
