@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 
 from headrace.control import ADVANCE_PATH, CLOCK_PATH, ControlRefused, asked
@@ -28,6 +29,7 @@ folder = "inbox"
 notifications = [{ function = "work", events = ["s3:ObjectCreated:*"] }]
 
 [queues.jobs]
+[queues.unread]
 
 [tables.orders]
 database = "shop.db"
@@ -183,6 +185,21 @@ def test_handlers_see_the_moment_and_their_sleep_takes_no_real_time(standing: He
     timed_out = headrace(standing.folder, "invoke", "clock", "--payload", '{"sleep": 60}')
     assert b"Task timed out after 3.00 seconds" in timed_out.stdout
     assert time.monotonic() - began < 20
+
+
+def test_a_long_poll_ends_although_time_stands_still(standing: HeadraceProcess) -> None:
+    client = boto3.Session("any", "any", region_name="us-east-1").client("sqs", endpoint_url=standing.url)
+    url = client.get_queue_url(QueueName="unread")["QueueUrl"]
+    moment = now(standing)
+    assert "Messages" not in client.receive_message(QueueUrl=url, WaitTimeSeconds=1)
+    client.send_message(QueueUrl=url, MessageBody="there")
+    assert len(client.receive_message(QueueUrl=url, WaitTimeSeconds=20)["Messages"]) == 1
+    assert now(standing) == moment
+    answer = advance(standing, 29)
+    assert [each["resource"] for each in answer["waiting"]] == ["queues.unread"]
+    assert "Messages" not in client.receive_message(QueueUrl=url)
+    advance(standing, 1)
+    assert len(client.receive_message(QueueUrl=url)["Messages"]) == 1
 
 
 @pytest.mark.parametrize(
