@@ -3,13 +3,13 @@
 Source: the service model kinesis 2013-12-02.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any, cast
 
 from aiohttp import web
 
-from engine.clock import Clock
+from engine.clock import Clock, to_millis
 from headrace.aws import kinesis_shapes
 from headrace.aws.json_protocol import Input, JsonService, Operation, taking
 from headrace.aws.kinesis_consumers import ConsumersWire
@@ -18,10 +18,13 @@ from headrace.aws.kinesis_shards import ShardsWire
 from headrace.aws.kinesis_streams import StreamsWire
 from headrace.aws.kinesis_tags import TagsWire
 from headrace.aws.service_model import service_model
+from triggers.kinesis.errors import ThroughputExceeded
 from triggers.kinesis.iterator import MOST_RECORDS, IteratorType, decode, get_records, shard_iterator
-from triggers.kinesis.limits import RecordEntry
-from triggers.kinesis.stream import Stream
+from triggers.kinesis.limits import RecordEntry, check_record, check_request
+from triggers.kinesis.shard import shard_id
+from triggers.kinesis.stream import PutResult, Stream
 from triggers.kinesis.stream_registry import StreamRegistry
+from triggers.kinesis.throughput import StreamThroughput
 
 if TYPE_CHECKING:
     from headrace.aws.cbor_protocol import CborService
@@ -37,6 +40,7 @@ class KinesisWire:
 
     def __init__(self, registry: StreamRegistry, clock: Clock) -> None:
         self._clock = clock
+        self._registry = registry
         self._names = names = StreamNames(registry)
         records: dict[str, Operation] = {
             "PutRecord": names.on_stream(
@@ -72,8 +76,13 @@ class KinesisWire:
         return CborService(TARGET, self.operations, BODY_BYTES, partial(service_model, "kinesis", VERSION))
 
     async def _put_record(self, stream: Stream, given: Input) -> Mapping[str, Any]:
+        entry = _entry(given)
+        if (throughput := self._registry.throughput(stream)) is not None:
+            check_record(entry, stream.max_record_bytes)
+            for error in throughput.refused([entry], self._now()).values():
+                raise error
         result = await stream.put_record(
-            _entry(given), sequence_number_for_ordering=given.text("SequenceNumberForOrdering")
+            entry, sequence_number_for_ordering=given.text("SequenceNumberForOrdering")
         )
         return {
             "ShardId": result.shard_id,
@@ -85,12 +94,28 @@ class KinesisWire:
         records = given.structures("Records")
         if records is None:
             raise given.missing("Records")
-        results = await stream.put_records([_entry(record) for record in records])
+        entries = [_entry(record) for record in records]
+        results: Sequence[PutResult | ThroughputExceeded]
+        throughput = self._registry.throughput(stream)
+        if throughput is None:
+            results, failed = await stream.put_records(entries), 0
+        else:
+            results, failed = await self._put_within(throughput, stream, entries)
         return {
-            "FailedRecordCount": 0,
+            "FailedRecordCount": failed,
             "Records": [kinesis_shapes.put_shape(result) for result in results],
             "EncryptionType": kinesis_shapes.encryption_of(stream),
         }
+
+    async def _put_within(
+        self, throughput: StreamThroughput, stream: Stream, entries: Sequence[RecordEntry]
+    ) -> tuple[list[PutResult | ThroughputExceeded], int]:
+        """Put what is within the limits; return what became of each, and how many were too many."""
+        check_request(entries, stream.max_record_bytes)
+        refused = throughput.refused(entries, self._now())
+        rest = [entry for index, entry in enumerate(entries) if index not in refused]
+        put = iter(await stream.put_records(rest) if rest else ())
+        return [refused.get(index) or next(put) for index in range(len(entries))], len(refused)
 
     async def _get_shard_iterator(self, stream: Stream, given: Input) -> Mapping[str, Any]:
         shard = stream.shard(given.required_text("ShardId"))
@@ -109,7 +134,17 @@ class KinesisWire:
         limit = given.number("Limit", MOST_RECORDS, 1, MOST_RECORDS)
         iterator = decode(given.required_text("ShardIterator"))
         stream = self._names.named(iterator.stream, given.text("StreamARN"))
-        return kinesis_shapes.records_shape(await get_records(stream, iterator, limit, self._clock))
+        throughput = self._registry.throughput(stream)
+        if throughput is None:
+            return kinesis_shapes.records_shape(await get_records(stream, iterator, limit, self._clock))
+        shard = stream.shard(shard_id(iterator.shard))
+        throughput.check_read(shard, self._now())
+        found = await get_records(stream, iterator, limit, self._clock)
+        throughput.was_read(shard, sum(len(record.data) for record in found.records), self._now())
+        return kinesis_shapes.records_shape(found)
+
+    def _now(self) -> int:
+        return to_millis(self._clock.now())
 
 
 def _entry(given: Input) -> RecordEntry:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from engine.errors import ApiError
 from triggers.kinesis.iterator import RecordsRead
 from triggers.kinesis.shard import StreamShard, shard_id
 from triggers.kinesis.stream import PutResult, Stream
@@ -16,8 +17,10 @@ HOUR = timedelta(hours=1)
 NO_ENCRYPTION = "NONE"
 
 
-def put_shape(result: PutResult) -> dict[str, Any]:
+def put_shape(result: PutResult | ApiError) -> dict[str, Any]:
     """Return what PutRecords says of one record."""
+    if isinstance(result, ApiError):
+        return {"ErrorCode": result.code, "ErrorMessage": str(result)}
     return {"SequenceNumber": result.sequence_number, "ShardId": result.shard_id}
 
 

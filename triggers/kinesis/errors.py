@@ -40,6 +40,15 @@ class ResourceInUse(ApiError):
     code = "ResourceInUseException"
 
 
+class ThroughputExceeded(ApiError):
+    """A shard has taken or given as much as it does in a second."""
+
+    code = "ProvisionedThroughputExceededException"
+
+    def __init__(self, shard_id: str, stream: str, account_id: str) -> None:
+        super().__init__(f"Rate exceeded for shard {shard_id} in stream {stream} under account {account_id}.")
+
+
 class LimitExceeded(ApiError):
     """An account or a stream would have too many of something."""
 

@@ -27,11 +27,15 @@ StreamName = Annotated[str, AfterValidator(checked_name)]
 
 
 class StreamSettings(Settings):
-    """A stream. `shards` is how many it is made with; later they are split and merged."""
+    """A stream. `shards` is how many it is made with; later they are split and merged.
+
+    With `throughput_limits`, clients get no more through a shard in a second than on AWS.
+    """
 
     shards: Annotated[int, Field(ge=1, le=10_000)] = 1
     retention_period_hours: Annotated[int, Field(ge=24, le=8760)] = 24
     max_record_size_in_kib: Annotated[int, Field(ge=1024, le=10_240)] = 1024
+    throughput_limits: bool = False
 
     def properties(self) -> StreamProperties:
         """Return what the stream is made with."""

@@ -298,7 +298,7 @@ class Stream:
                 pass
         self.check_that_it_is_there()
         now = self._now()
-        shards = [self._route(entry) for entry in entries]
+        shards = [self.route(entry) for entry in entries]
         rows = [
             (shard.row_id, now, entry.partition_key, entry.data)
             for shard, entry in zip(shards, entries, strict=True)
@@ -319,7 +319,8 @@ class Stream:
             for position, shard in enumerate(shards, start=first)
         ]
 
-    def _route(self, entry: RecordEntry) -> StreamShard:
+    def route(self, entry: RecordEntry) -> StreamShard:
+        """Return the open shard that takes a record."""
         explicit = entry.explicit_hash_key
         key = hash_key(entry.partition_key) if explicit is None else int(explicit)
         return self._open[bisect_right(self._first_hash_keys, key) - 1]

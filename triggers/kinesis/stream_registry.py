@@ -26,6 +26,7 @@ from triggers.kinesis.errors import (
 from triggers.kinesis.properties import StreamProperties
 from triggers.kinesis.settings import StreamSettings
 from triggers.kinesis.stream import Stream
+from triggers.kinesis.throughput import StreamThroughput
 
 Listener = Callable[[str], None]
 
@@ -52,6 +53,7 @@ class StreamRegistry:
         self._settings = settings
         self._store, self._clock, self._feed = store, clock, feed
         self._consumers: dict[tuple[str, str], Consumer] = {}
+        self._throughputs: dict[str, StreamThroughput] = {}
         self._listeners: list[Listener] = []
         self._changing = asyncio.Lock()
 
@@ -66,6 +68,8 @@ class StreamRegistry:
         for name, settings in self._settings.items():
             if "max_record_size_in_kib" in settings.model_fields_set:
                 self.streams[name].max_record_bytes = settings.properties().max_record_bytes
+            if settings.throughput_limits:
+                self._throughputs[name] = StreamThroughput(self.streams[name])
         consumers = await self._store.read(consumer_table.load)
         self._consumers = {(each.stream, each.name): each for each in consumers}
 
@@ -145,6 +149,10 @@ class StreamRegistry:
         """Whether the configuration of a stream says something of this option."""
         settings = self._settings.get(stream.stream_name)
         return settings is not None and option in settings.model_fields_set
+
+    def throughput(self, stream: Stream) -> StreamThroughput | None:
+        """Return what holds a stream to its limits; None where nothing does."""
+        return self._throughputs.get(stream.stream_name)
 
     def consumers(self, stream: Stream) -> list[Consumer]:
         """Return the consumers of a stream in the order of their names."""

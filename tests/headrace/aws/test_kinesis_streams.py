@@ -45,7 +45,11 @@ NOT_SIMULATED = {
 
 @pytest.fixture
 async def there(clock: Clock, store: Store, feed: Feed) -> AsyncIterator[ChannelsEndpoint]:
-    streams = {"declared": {"max_record_size_in_kib": 1024}, "clicks": {"shards": 2}}
+    streams: dict[str, dict[str, Any]] = {
+        "declared": {"max_record_size_in_kib": 1024},
+        "clicks": {"shards": 2},
+        "limited": {"throughput_limits": True},
+    }
     async with channels_endpoint(clock, store, feed, queues={}, streams=streams) as endpoint:
         yield endpoint
 
@@ -130,7 +134,7 @@ async def test_shards_are_split_and_merged_until_there_are_so_many(there: Channe
     }
     found = await there.kinesis("list_shards", StreamName="clicks", ShardFilter={"Type": "AT_LATEST"})
     assert len(found["Shards"]) == 3
-    assert (await there.kinesis("describe_limits"))["OpenShardCount"] == 4
+    assert (await there.kinesis("describe_limits"))["OpenShardCount"] == 5
 
 
 async def test_a_stream_changes_its_mode(there: ChannelsEndpoint) -> None:
@@ -251,6 +255,33 @@ async def test_a_stream_with_consumers_is_deleted_when_that_is_asked_for(there: 
     await there.kinesis("register_stream_consumer", StreamARN=f"{ARN}made", ConsumerName="a")
     assert (await there.refused("kinesis", "delete_stream", StreamName="made"))[0] == "ResourceInUseException"
     await there.kinesis("delete_stream", StreamName="made", EnforceConsumerDeletion=True)
+
+
+async def test_records_beyond_the_limits_of_a_shard_fail_one_by_one(there: ChannelsEndpoint) -> None:
+    exceeded = (
+        "ProvisionedThroughputExceededException",
+        "Rate exceeded for shard shardId-000000000000 in stream limited under account 000000000000.",
+    )
+    half = {"Data": b"x" * (512 * 1024 - 1), "PartitionKey": "k"}
+    answer = await there.kinesis("put_records", StreamName="limited", Records=[half, half, half])
+    assert answer["FailedRecordCount"] == 1
+    assert [each.get("ErrorCode") for each in answer["Records"]] == [None, None, exceeded[0]]
+    assert answer["Records"][2]["ErrorMessage"] == exceeded[1]
+    assert await there.refused("kinesis", "put_record", StreamName="limited", **half) == exceeded
+    await asyncio.sleep(1)
+    await there.kinesis("put_record", StreamName="limited", **half)
+
+    iterator = await there.kinesis(
+        "get_shard_iterator",
+        StreamName="limited",
+        ShardId="shardId-000000000000",
+        ShardIteratorType="LATEST",
+    )
+    for _ in range(5):
+        await there.kinesis("get_records", **iterator)
+    assert await there.refused("kinesis", "get_records", **iterator) == exceeded
+    await asyncio.sleep(1)
+    await there.kinesis("get_records", **iterator)
 
 
 @pytest.mark.parametrize(
