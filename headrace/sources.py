@@ -8,7 +8,7 @@ from engine.clock import Clock
 from engine.feed import Feed
 from engine.functions.pool import Functions
 from engine.invocation.destination import Destination
-from engine.invocation.event import EventAcceptor
+from engine.invocation.event_queue import EventQueue
 from engine.store.database import Store
 from engine.watching import FolderWatcher
 from headrace.config import Configuration
@@ -29,7 +29,7 @@ class Sources:
         configuration: Configuration,
         *,
         store: Store,
-        acceptor: EventAcceptor,
+        acceptor: EventQueue,
         functions: Functions,
         watcher: FolderWatcher,
         clock: Clock,
@@ -78,7 +78,6 @@ class Sources:
         from triggers.s3.bucket import Bucket
         from triggers.s3.settings import BucketSettings
 
-        functions = self._configuration.file.functions
         if folder is not None:
             settings = BucketSettings(folder=folder)
         else:
@@ -98,9 +97,7 @@ class Sources:
             watcher=self._watcher,
             clock=self._clock,
             feed=self._feed,
-            loops_allowed=lambda function: (
-                function in functions and functions[function].recursive_loop == "Allow"
-            ),
+            loops_allowed=self._acceptor.allows_loops,
             not_objects=[self._configuration.state],
             writers_of=self._functions.writers_of,
             destination_of=self.destination_of,

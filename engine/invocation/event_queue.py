@@ -93,8 +93,9 @@ class EventQueue:
         return not self.allows_loops(function) and retry.is_recursive(function, lineage)
 
     def allows_loops(self, function: str) -> bool:
-        """Say whether recursion detection is switched off for `function`. Raises KeyError."""
-        return self._dispatchers[function].config.recursive_loop == "Allow"
+        """Say whether recursion detection is switched off for `function`; not for one that is not there."""
+        known = self._dispatchers.get(function)
+        return known is not None and known.config.recursive_loop == "Allow"
 
     async def accept(self, event: AsyncEvent) -> None:
         """Store one event and run it soon; returns when it is committed.
