@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from time import perf_counter  # noqa: TID251 - tells how long it really took
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
@@ -102,13 +102,14 @@ def simulate(
     watch = perf_counter()
     with ExitStack() as stack:
         publish = stack.enter_context(_feed_file(feed_path))
+        page = None if html_path is None else stack.enter_context(_writable(html_path, "--html"))
         sandboxed = stack.enter_context(_sandbox(configuration, keep))
         try:
             report = _simulate(sandboxed, plan, script, publish)
         except BaseException:
             _tell_how_to_repeat(context, seed)
             raise
-    _show(report, html_path, as_json=as_json)
+        _show(report, page, as_json=as_json)
     click.echo(f"It really took {perf_counter() - watch:.1f} s.", err=True)
     if report.script is not None and report.script.failures:
         _tell_how_to_repeat(context, seed)
@@ -145,18 +146,19 @@ def _simulate(
         from headrace.simulation.performance import Levers, perform
 
         levers = Levers(change_faults=lambda _: None, crash=lambda: None)
-        companions.append(Companion(partial(perform, script, figures, levers), lambda: script.is_done))
+        acting = partial(perform, script, figures, levers)
+        companions.append(Companion(acting, lambda: script.is_done, script.has_due))
     ended = clock.simulate(simulate(configuration, plan, feed, companions), plan.begin)
     return figures.report(ended, plan.seed, None if script is None else script.report())
 
 
-def _show(report: "Report", html_path: Path | None, *, as_json: bool) -> None:
+def _show(report: "Report", page: BinaryIO | None, *, as_json: bool) -> None:
     from shutil import get_terminal_size
 
-    if html_path is not None:
+    if page is not None:
         from headrace.simulation.report_html import render_html
 
-        html_path.write_text(render_html(report), encoding="utf-8")
+        page.write(render_html(report).encode())
     if as_json:
         import orjson
 
@@ -186,6 +188,14 @@ def _sandbox(configuration: "Configuration", keep: Path | None) -> "Iterator[Con
     yield open_sandbox(configuration, keep.resolve())
 
 
+def _writable(path: Path, option: str) -> BinaryIO:
+    """Open a file before anything runs. Raises a usage error."""
+    try:
+        return path.open("wb")
+    except OSError as error:
+        raise click.BadParameter(f"{path}: {error.strerror}", param_hint=option) from error
+
+
 @contextmanager
 def _feed_file(path: Path | None) -> "Iterator[Callable[[Fact], None] | None]":
     """Yield what writes a fact to the file, None without one."""
@@ -195,7 +205,7 @@ def _feed_file(path: Path | None) -> "Iterator[Callable[[Fact], None] | None]":
     from engine.feed import SimulatorReady
     from headrace.fact_json import fact_json
 
-    with path.open("wb") as file:
+    with _writable(path, "--feed") as file:
 
         def write(fact: "Fact") -> None:
             if not isinstance(fact, SimulatorReady):  # it names a port, which is another in every run
