@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
+from headrace.cli.moment import DURATION, MOMENT
 from headrace.cli.options import config_option, json_option
-from headrace.cli.time_arguments import DURATION, MOMENT
 
 if TYPE_CHECKING:
     from engine.feed import Fact
