@@ -161,7 +161,7 @@ def _set(value: Any, check: Callable[[Any, int], str], empty: str, what: str) ->
     elements = [check(each, 0) for each in value]
     if len(set(elements)) != len(elements):
         shown = ", ".join(elements)
-        raise ValidationFailed(f"{INVALID}Input collection [{shown}]{what and ' '}{what}contains duplicates.")
+        raise ValidationFailed(f"{INVALID}Input collection [{shown}] {what}contains duplicates.")
     return elements
 
 
