@@ -276,10 +276,6 @@ def test_what_a_bucket_has_by_itself(api: Api) -> None:
             "put_bucket_ownership_controls",
             {"OwnershipControls": {"Rules": [{"ObjectOwnership": "ObjectWriter"}]}},
         ),
-        (
-            "put_bucket_notification_configuration",
-            {"NotificationConfiguration": {"EventBridgeConfiguration": {}}},
-        ),
     ],
 )
 def test_what_is_not_simulated_is_refused_by_name(

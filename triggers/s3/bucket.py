@@ -24,7 +24,8 @@ from triggers.s3.notification import Notification, bus_notification
 from triggers.s3.objects import PLAIN, ObjectAttributes, ObjectEntry, ObjectPage
 from triggers.s3.opened import OpenObject, open_object, with_etag, with_etags
 from triggers.s3.settings import BucketSettings
-from triggers.s3.upload import KeyRefused, Upload
+from triggers.s3.settle import FileState
+from triggers.s3.upload import FolderInTheWay, KeyRefused, Upload, remove_empty_folders
 
 Check = Callable[[ObjectEntry | None], None]
 
@@ -200,16 +201,22 @@ class Bucket:
             if check is not None:
                 check(await self.find(key))
             async with self._undone_unless_stored([key]) as (former,):
-                await self._refuse_two_of_one_name(key)
-                state = await asyncio.to_thread(upload.move_to, self.folder, key, former)
+                state = await self._move(upload, key, former)
                 change = Stored(key, etag or upload.etag, state, event, attributes, lineage)
                 return (await self._journal.record([change], also))[0]
 
-    async def _refuse_two_of_one_name(self, key: str) -> None:
-        """Raise KeyRefused where a file and a folder would need one name: `a`, and `a/` as an object."""
-        other = key.removesuffix("/") if key.endswith("/") else f"{key}/"
-        if await self._indexed(other) is not None:
-            raise KeyRefused(f"{other} is an object already, and a folder cannot hold both")
+    async def _move(self, upload: Upload, key: str, former: FormerFile) -> FileState:
+        """Put the bytes in their place, which empty folders that nobody put do not take."""
+        try:
+            return await asyncio.to_thread(upload.move_to, self.folder, key, former)
+        except FolderInTheWay:
+            below = await self._store.read(
+                lambda connection: objects.states_below(connection, self.name, f"{key}/")
+            )
+            if below:
+                raise
+            await asyncio.to_thread(remove_empty_folders, Path(path_of(self.folder, key)))
+            return await asyncio.to_thread(upload.move_to, self.folder, key, former)
 
     async def delete(self, *keys: str, lineage: tuple[str, ...] = (), check: Check | None = None) -> None:
         """Delete objects; also of those that do not exist, functions hear, as on AWS.
@@ -248,11 +255,15 @@ class Bucket:
         What was begun before is waited for. Files that are not settled yet count as objects.
         """
         self._is_deleted = True
-        await self._locks.released()
-        is_empty = await self._store.read(lambda connection: objects.is_empty(connection, self.name))
-        scanned = await asyncio.to_thread(files.scan, self.folder, "", self._rules)
-        self._is_deleted = is_empty and not scanned.states
-        return self._is_deleted
+        is_empty = False
+        try:
+            await self._locks.released()
+            is_empty = await self._store.read(lambda connection: objects.is_empty(connection, self.name))
+            scanned = await asyncio.to_thread(files.scan, self.folder, "", self._rules)
+            is_empty = is_empty and not scanned.states
+        finally:
+            self._is_deleted = is_empty
+        return is_empty
 
     def _check_not_deleted(self) -> None:
         if self._is_deleted:

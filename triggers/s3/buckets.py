@@ -60,6 +60,7 @@ class Buckets(Mapping[str, "Bucket"]):
         self._made: dict[str, MadeBucket] = {}
         self._buckets: dict[str, Bucket] = {name: open_bucket(name, None) for name in configured}
         self._running: dict[str, asyncio.Task[None]] = {}
+        self._changing = asyncio.Lock()
         self._group: asyncio.TaskGroup | None = None
 
     def __getitem__(self, name: str) -> "Bucket":
@@ -92,6 +93,7 @@ class Buckets(Mapping[str, "Bucket"]):
             for bucket in list(self._buckets.values()):
                 await bucket.ready.wait()
             self.ready.set()
+            await asyncio.Event().wait()  # more may be made at any time
 
     def _start(self, bucket: "Bucket") -> None:
         if self._group is not None:
@@ -99,39 +101,44 @@ class Buckets(Mapping[str, "Bucket"]):
             self._running[bucket.name] = task
 
     async def make(self, name: str, location: str, tags: Mapping[str, str]) -> "Bucket":
-        """Make an empty bucket and return it once it notices files. Its name must be free and valid."""
-        folder = self._folder / name
-        await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
-        made = MadeBucket(name, location)
-        tagging = orjson.dumps(dict(tags)).decode() if tags else None
-        now = to_millis(self._clock.now())
-        await self.store.write(
-            partial(documents.make, made=made, folder=str(folder.absolute()), tagging=tagging, now=now)
-        )
-        if name in self._buckets:  # somebody made it meanwhile
-            return self._buckets[name]
-        self._made[name] = made
-        bucket = self._buckets[name] = self._open_bucket(name, folder)
-        self._start(bucket)
-        if name in self._running:
-            await bucket.ready.wait()
-        return bucket
+        """Return an empty bucket once it notices files, or the one of this name that is there already."""
+        async with self._changing:
+            if name in self._buckets:
+                return self._buckets[name]
+            folder = self._folder / name
+            await asyncio.to_thread(_make_anew, folder)
+            made = MadeBucket(name, location)
+            tagging = orjson.dumps(dict(tags)).decode() if tags else None
+            now = to_millis(self._clock.now())
+            await self.store.write(
+                partial(documents.make, made=made, folder=str(folder.absolute()), tagging=tagging, now=now)
+            )
+            self._made[name] = made
+            bucket = self._open_bucket(name, folder)
+            self._start(bucket)
+            if name in self._running:
+                await bucket.ready.wait()
+            self._buckets[name] = bucket
+            return bucket
 
     async def delete(self, name: str) -> bool:
         """Delete a bucket that was made, with its folder; False when it holds objects."""
-        bucket = self._buckets[name]
-        if not await bucket.close_if_empty():
-            return False
-        task = self._running.pop(name, None)
-        if task is not None:
-            task.cancel()
-            await asyncio.wait([task])
-        await self.store.write(partial(documents.forget, bucket=name))
-        self._made.pop(name, None)
-        del self._buckets[name]
-        await asyncio.to_thread(shutil.rmtree, bucket.folder, ignore_errors=True)
-        await self.uploads.remove_strays()
-        return True
+        async with self._changing:
+            bucket = self._buckets.get(name)
+            if bucket is None:  # somebody deleted it meanwhile
+                return True
+            if not await bucket.close_if_empty():
+                return False
+            await self.store.write(partial(documents.forget, bucket=name))
+            del self._buckets[name]
+            self._made.pop(name, None)
+            task = self._running.pop(name, None)
+            if task is not None:
+                task.cancel()
+                await asyncio.wait([task])
+            await asyncio.to_thread(shutil.rmtree, bucket.folder, ignore_errors=True)
+            await self.uploads.remove_strays()
+            return True
 
     def location(self, name: str) -> str:
         """Return the region of a bucket."""
@@ -154,6 +161,13 @@ class Buckets(Mapping[str, "Bucket"]):
         )
         with suppress(KeyError):  # deleted meanwhile
             self._buckets[name].notify(further)
+
+
+def _make_anew(folder: Path) -> None:
+    """Make a folder; what is left there of a bucket that nobody knows any more goes."""
+    if folder.exists():
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True)
 
 
 def _notifications(content: str) -> "list[Notification]":

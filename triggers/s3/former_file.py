@@ -8,8 +8,8 @@ import errno
 import os
 from contextlib import suppress
 from pathlib import Path
-from uuid import uuid4
 
+from engine.random_uuid import random_uuid
 from triggers.s3.keys import UPLOAD_PREFIX
 
 
@@ -19,7 +19,7 @@ class FormerFile:
     def __init__(self, folder: Path, path: Path) -> None:
         self.is_kept = False
         self._path = path
-        self._kept = folder / f"{UPLOAD_PREFIX}{uuid4().hex}"
+        self._kept = folder / f"{UPLOAD_PREFIX}{random_uuid()}"
         self._was_missing = False
 
     def keep(self) -> None:

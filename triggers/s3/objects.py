@@ -245,8 +245,10 @@ def page(
     entries: list[ObjectEntry] = []
     rolled: list[str] = []
     position = start_after
-    if delimiter and start_after.startswith(prefix) and start_after.endswith(delimiter):
-        position = _after(start_after)
+    if delimiter and start_after.startswith(prefix):
+        cut = start_after.find(delimiter, len(prefix))
+        if cut >= 0 and cut + len(delimiter) == len(start_after):
+            position = _after(start_after)
     while True:
         for entry in _entries_from(connection, bucket, prefix, position):
             if len(entries) + len(rolled) == limit:

@@ -12,10 +12,15 @@ from triggers.s3 import files
 from triggers.s3.keys import path_of
 from triggers.s3.objects import PLAIN, ObjectEntry, ObjectPage
 
+SMALL_BYTES = 64 * 1024  # what is read at once, as going to a thread again takes longer
+
 
 @dataclass(frozen=True, slots=True)
 class OpenObject:
-    """An object ready to be read; close `file`. `entry` describes the bytes that are in it."""
+    """An object ready to be read; close `file`. `entry` describes the bytes that are in it.
+
+    The file of a small object is in memory.
+    """
 
     entry: ObjectEntry
     file: BinaryIO
@@ -38,7 +43,10 @@ def open_object(folder: Path, entry: ObjectEntry) -> OpenObject | None:
         return None
     found = files.state_of(os.fstat(file.fileno()))
     if entry.is_read and found == entry.state:
-        return OpenObject(entry, file)
+        if entry.size > SMALL_BYTES:
+            return OpenObject(entry, file)
+        with file:
+            return OpenObject(entry, io.BytesIO(file.read(entry.size)))
     digest = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False))
     size = file.tell()
     file.seek(0)

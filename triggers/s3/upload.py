@@ -22,6 +22,10 @@ class KeyRefused(Exception):
     """No file of the folder can go by this key; its text says why."""
 
 
+class FolderInTheWay(KeyRefused):
+    """A folder has the name of the new object."""
+
+
 class Upload:
     """A file beside the objects of `folder`, made once its bytes are many."""
 
@@ -61,7 +65,8 @@ class Upload:
     def move_to(self, folder: Path, key: str, former: FormerFile) -> FileState:
         """Put the file in its place and return its state; what was there is kept as `former`.
 
-        A key that ends with `/` makes a folder. Raises KeyRefused when something is in the way.
+        A key that ends with `/` makes a folder. Raises KeyRefused when something is in the way,
+        FolderInTheWay for a folder, which may be empty.
         """
         path = Path(path_of(folder, key))
         try:
@@ -71,10 +76,11 @@ class Upload:
                 return self._make_folder(folder, path)
             self._spill().close()
             path.parent.mkdir(parents=True, exist_ok=True)
-            if path.is_dir() and not path.is_symlink():
-                _remove_empty(path)
+            if path.is_dir():
+                raise FolderInTheWay(f"in the folder, {path} is in the way")
             former.keep()
             self._path.replace(path)
+            self._file = None
         except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
             raise KeyRefused(f"in the folder, {error.filename} is in the way") from error
         except OSError as error:
@@ -106,7 +112,7 @@ class Upload:
             self._path.unlink(missing_ok=True)
 
 
-def _remove_empty(folder: Path) -> None:
+def remove_empty_folders(folder: Path) -> None:
     """Remove a folder that holds nothing but empty folders: what remains when objects were deleted."""
     with suppress(OSError):
         for path, _, _ in os.walk(folder, topdown=False):

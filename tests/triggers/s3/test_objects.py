@@ -6,7 +6,7 @@ from engine.store.database import Store
 from triggers.s3 import objects
 from triggers.s3.objects import ObjectEntry
 
-KEYS = ("a", "a/1", "a/2", "a/b/3", "b", "c/1", "é/1", "😀")
+KEYS = ("a", "a/1", "a/2", "a/b/3", "b", "c/", "c/1", "é/1", "😀")
 
 
 async def fill(store: Store) -> None:
@@ -22,8 +22,9 @@ async def fill(store: Store) -> None:
         pytest.param("", "/", ["a", "a/", "b", "c/", "é/", "😀"], id="rolled up"),
         pytest.param("a/", "/", ["a/1", "a/2", "a/b/"], id="one level down"),
         pytest.param("a", "", ["a", "a/1", "a/2", "a/b/3"], id="a prefix need not end a segment"),
+        pytest.param("c/", "/", ["c/", "c/1"], id="a folder that is an object"),
         pytest.param("x", "/", [], id="nothing"),
-        pytest.param("", "/1", ["a", "a/1", "a/2", "a/b/3", "b", "c/1", "é/1", "😀"], id="any delimiter"),
+        pytest.param("", "/1", ["a", "a/1", "a/2", "a/b/3", "b", "c/", "c/1", "é/1", "😀"], id="any delimiter"),
     ],
 )
 @pytest.mark.parametrize("limit", [1, 2, 3, 1000])
