@@ -28,6 +28,7 @@ from triggers.dynamodb.time_to_live import expire
 
 T = TypeVar("T")
 Opened = Mapping[str, tuple[sqlite3.Connection, TableAccess]]
+Prepare = Callable[[sqlite3.Connection], None]
 EXPIRE_EVERY = timedelta(minutes=1)
 
 
@@ -187,7 +188,7 @@ class Catalog:
         access = TableAccess(
             record.name,
             self._settings(record),
-            self._database(self.tables.database, creates=True),
+            self._database(self.tables.database, made_table.prepare),
             definition_of(record),
         )
         self._accesses[record.name], self._records[record.name] = access, record
@@ -208,10 +209,10 @@ class Catalog:
         await self.tables.store.write(partial(table_record.save, record=record))
         self._records[record.name] = record
 
-    def _database(self, path: Path, *, creates: bool = False) -> UserDatabase:
+    def _database(self, path: Path, prepare: Prepare | None = None) -> UserDatabase:
         if path not in self._databases:
             self._databases[path] = UserDatabase(
-                path, self.clock, patience_seconds=PATIENCE_SECONDS, creates=creates
+                path, self.clock, patience_seconds=PATIENCE_SECONDS, prepare=prepare
             )
         return self._databases[path]
 

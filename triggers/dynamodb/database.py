@@ -17,8 +17,8 @@ BUSY_TIMEOUT_SECONDS = 0.1  # for a lock that a writer holds
 class UserDatabase:
     """Opens the file when it is needed, and again when another one has taken its place.
 
-    A lock that somebody else holds is waited for for `patience_seconds`. With `creates`, a file that is
-    missing is made.
+    A lock that somebody else holds is waited for for `patience_seconds`. With `prepare`, a file that is
+    missing is made, and every connection begins with that call.
     """
 
     def __init__(
@@ -27,12 +27,12 @@ class UserDatabase:
         clock: Clock,
         *,
         patience_seconds: float = BUSY_TIMEOUT_SECONDS,
-        creates: bool = False,
+        prepare: Callable[[sqlite3.Connection], None] | None = None,
     ) -> None:
         self.path = path
         self._clock = clock
         self._patience_seconds = patience_seconds
-        self._creates = creates
+        self._prepare = prepare
         self._connection: Connection | None = None
         self._file: tuple[int, int] | None = None
         self._opening = asyncio.Lock()
@@ -63,7 +63,7 @@ class UserDatabase:
         if self._is_shut:
             raise sqlite3.ProgrammingError(f"{self.path} was shut")
         try:
-            if self._creates and self._connection is None:
+            if self._prepare is not None and not self.path.exists():
                 self.path.touch()
             status = self.path.stat()
         except OSError as error:
@@ -76,4 +76,6 @@ class UserDatabase:
             address = f"{self.path.absolute().as_uri()}?mode=rw"
             self._connection = await connect(address, self._clock, timeout=self._patience_seconds, uri=True)
             self._file = file
+            if self._prepare is not None:
+                await self._connection.run(self._prepare)
         return self._connection

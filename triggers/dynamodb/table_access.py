@@ -60,8 +60,6 @@ class TableAccess:
         """Return how items lie in the table now. Raises TableNotFound, CaptureImpossible."""
         if connection is not self._connection:
             self._connection, self._version = connection, -1
-            if self._definition is not None:
-                made_table.prepare(connection)
         version: int = connection.execute("PRAGMA schema_version").fetchone()[0]
         if self._layout is None or version != self._version:
             self._layout = self._read(connection)
@@ -81,8 +79,8 @@ class TableAccess:
             raise TableNotFound(f"Table: {self._table} is not in {self.database.path}")
         if len(schema.key) > 2:
             raise ValidationFailed(
-                f"The table {self._table} has a primary key of {len(schema.key)} columns, a table of DynamoDB "
-                "has two at most: name the columns of another unique index with `key`"
+                f"The table {self._table} has a primary key of {len(schema.key)} columns, a table of "
+                "DynamoDB has two at most: name the columns of another unique index with `key`"
             )
         declared = {column.name: column.declared for column in schema.columns}
         if schema.key[0] not in {column.name for column in columns}:  # the rowid
