@@ -19,6 +19,11 @@ COMMANDS = {  # name: (module below headrace.cli, attribute, one line for --help
     "publish": ("publish", "publish", "Publish messages to a local topic."),
     "put-record": ("put_record", "put_record", "Put records into a local Kinesis stream."),
     "replay": ("replay", "replay", "Send recorded events to functions."),
+    "check-idempotency": (
+        "check_idempotency",
+        "check_idempotency",
+        "Tell whether delivering events again changes anything.",
+    ),
     "event": ("event", "event", "Print a realistic event of any kind."),
     "next": ("next", "next_times", "Print the next fire times of a schedule."),
     "filter": ("filter", "filter_events", "Tell whether an event matches a pattern, and why."),
