@@ -145,19 +145,19 @@ def test_rows_are_compared_and_the_users_database_is_not_touched(tmp_path: Path)
         def handler(event, context):
             table.update_item(
                 Key={"id": 1},
-                UpdateExpression="ADD total :one",
+                UpdateExpression="ADD amount :one",
                 ExpressionAttributeValues={":one": 1},
             )
         """)
     )
     (tmp_path / "event.json").write_text("{}")
     with closing(sqlite3.connect(tmp_path / "orders.db")) as connection:
-        connection.execute("CREATE TABLE orders (id INTEGER PRIMARY KEY, total INTEGER)")
+        connection.execute("CREATE TABLE orders (id INTEGER PRIMARY KEY, amount INTEGER)")
     database = (tmp_path / "orders.db").read_bytes()
     done = check(tmp_path, "fn", "event.json")
     assert done.returncode == 1, done.stderr
-    assert '- {"id":1,"total":1}' in done.stdout
-    assert '+ {"id":1,"total":2}' in done.stdout
+    assert '- {"id":1,"amount":1}' in done.stdout
+    assert '+ {"id":1,"amount":2}' in done.stdout
     assert (tmp_path / "orders.db").read_bytes() == database
 
 
