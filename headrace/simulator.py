@@ -331,7 +331,7 @@ class Simulator:
             await self._first_connection()
         await asyncio.to_thread(import_module, "engine.functions.environment")
         services = await asyncio.to_thread(import_module, "headrace.aws.services")
-        async with services.endpoint(self):
+        async with services.served(self):
             await asyncio.Event().wait()
 
     async def _first_connection(self) -> None:

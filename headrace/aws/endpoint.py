@@ -14,7 +14,7 @@ from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import field
 from functools import lru_cache
 from typing import Self
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from aiohttp import HttpVersion11, web
 from aiohttp.abc import AbstractStreamWriter
@@ -31,10 +31,10 @@ from headrace.aws.error_body import (
     broken_request,
     error_response,
     internal_failure,
-    not_implemented,
     refused_origin,
 )
 from headrace.aws.listener import BACKLOG, Listener
+from headrace.aws.signature_scope import signed_service
 
 LOGGER = logging.getLogger(__name__)
 HTTP_LOGGER = logging.getLogger("headrace.aws.http")
@@ -46,9 +46,19 @@ HEADER_BYTES = 64 * 1024
 FORM = "application/x-www-form-urlencoded"
 QUERY_VERSIONS = {"2012-11-05": "sqs", "2010-03-31": "sns", "2011-06-15": "sts", "2010-05-08": "iam"}
 QUEUE_PATH = re.compile(r"/\d{12}/[A-Za-z0-9_-]+(\.fifo)?")
-SCOPE = re.compile(r"Credential=[^/,\s]+/\d{8}/[^/]*/([^/]+)/aws4_request")
+S3_CONTROL_PATH = "/v20180820/"
+KEYS_OF_TOKENS = re.compile(
+    r"/[a-z]{2}(-[a-z]+)+-\d_[0-9A-Za-z]+/\.well-known/(jwks\.json|openid-configuration)"
+)  # of Cognito, asked for unsigned
 
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+
+
+async def refuse(request: web.BaseRequest) -> web.StreamResponse:
+    """Answer that what is asked for is not simulated."""
+    from headrace.aws.unknown_request import describe
+
+    return (await describe(request)).refuse("is not simulated by Headrace.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +66,8 @@ class Handlers:
     """Who answers what. Each may raise ApiError, which is answered as REST-JSON.
 
     `targets` are the services of the JSON protocol by what `X-Amz-Target` begins with, `signed` those of the
-    other protocols by the name in the scope of their clients' signatures, such as `sns`.
+    other protocols by the name in the scope of their clients' signatures, such as `sns`. `other` answers
+    what remains, in whatever protocol.
     """
 
     lambda_: Handler
@@ -64,6 +75,7 @@ class Handlers:
     control: Handler
     targets: Mapping[str, Handler] = field(default_factory=dict)
     signed: Mapping[str, Handler] = field(default_factory=dict)
+    other: Handler = refuse
 
 
 class Endpoint:
@@ -151,22 +163,15 @@ class Endpoint:
             return await self._handlers.control(request)
         target = request.headers.get("X-Amz-Target")
         if target is not None:
-            prefix, _, operation = target.rpartition(".")
-            handler = self._handlers.targets.get(prefix)
-            if handler is not None:
-                return await handler(request)
-            return not_implemented(prefix, operation, "json")
+            handler = self._handlers.targets.get(target.rpartition(".")[0], self._handlers.other)
+            return await handler(request)
         service = signed_service(request.headers.get("Authorization"), path)
         if service is None and (form := await _query_form(request)) is not None:
             service = form_service(form, request.path)
         if service is None or service == "s3":
-            return await self._handlers.s3(request)
-        if (signed := self._handlers.signed.get(service)) is not None:
-            return await signed(request)
-        if request.content_type == FORM:
-            form = parse_qs((await request.read()).decode(errors="replace"))
-            return not_implemented(service, form.get("Action", ["?"])[0], "query")
-        return not_implemented(service, f"{request.method} {request.path}", "rest-json")
+            handler = self._handlers.other if _is_beside_s3(request) else self._handlers.s3
+            return await handler(request)
+        return await self._handlers.signed.get(service, self._handlers.other)(request)
 
     def _refusal(self, request: web.BaseRequest) -> web.Response | None:
         headers = request.headers
@@ -200,13 +205,14 @@ def is_local_host_header(header: str) -> bool:
     return is_local_name(urlsplit(f"//{header}").hostname or "")
 
 
-def signed_service(authorization: str | None, path: str) -> str | None:
-    """Return the service that a request was signed for, in its header or its query; None when unsigned."""
-    text = authorization
-    if text is None and "X-Amz-Credential=" in path:
-        text = unquote(path).replace("X-Amz-Credential=", "Credential=")
-    found = SCOPE.search(text) if text is not None else None
-    return found[1] if found is not None else None
+def _is_beside_s3(request: web.BaseRequest) -> bool:
+    """Say whether a request is for another service, although it is signed as those for S3, or unsigned."""
+    path = request.raw_path
+    return (
+        (path.startswith(S3_CONTROL_PATH) and "x-amz-account-id" in request.headers)
+        or "smithy-protocol" in request.headers
+        or KEYS_OF_TOKENS.fullmatch(path) is not None
+    )
 
 
 def _request(

@@ -1,5 +1,6 @@
-"""How errors look on the wire: JSON for Lambda and most services, XML for the older Query protocol."""
+"""How errors look on the wire, in each of the protocols that AWS's services speak."""
 
+from collections.abc import Callable, Mapping
 from typing import Literal
 from xml.sax.saxutils import escape
 
@@ -10,7 +11,7 @@ from engine.errors import ApiError
 from engine.invocation.event import new_request_id
 
 REQUEST_ID = "x-amzn-RequestId"
-Form = Literal["rest-json", "json", "query"]
+Form = Literal["rest-json", "json", "query", "ec2", "rest-xml", "cbor", "amz-cbor"]
 
 
 def error_response(error: ApiError) -> web.Response:
@@ -38,24 +39,61 @@ def broken_request() -> web.Response:
 
 def not_implemented(service: str, operation: str, form: Form) -> web.Response:
     """Say which operation of which service is not simulated, in the form that service's clients read."""
-    code, text = "NotImplementedException", f"{service} {operation} is not simulated by Headrace."
+    return refusal(
+        form, 501, "NotImplementedException", f"{service} {operation} is not simulated by Headrace."
+    )
+
+
+def refusal(form: Form, status: int, code: str, text: str) -> web.Response:
+    """Refuse a request in the form its client reads."""
     if form == "rest-json":
-        return _rest_json(501, code, {"Type": "User", "message": text})
+        return _rest_json(status, code, {"Type": "User", "message": text})
     request_id = new_request_id()
-    if form == "json":
-        body = orjson.dumps({"__type": code, "message": text})
-        return web.Response(
-            status=501,
-            body=body,
-            headers={"Content-Type": "application/x-amz-json-1.0", REQUEST_ID: request_id},
-        )
-    xml = (
-        f"<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code><Message>{escape(text)}</Message></Error>"
-        f"<RequestId>{request_id}</RequestId></ErrorResponse>"
-    )
-    return web.Response(
-        status=501, body=xml.encode(), headers={"Content-Type": "text/xml", REQUEST_ID: request_id}
-    )
+    content_type, body = _refusals[form](code, text, request_id)
+    headers = {"Content-Type": content_type, REQUEST_ID: request_id}
+    if form == "cbor":
+        headers["smithy-protocol"] = "rpc-v2-cbor"
+    return web.Response(status=status, body=body, headers=headers)
+
+
+def _json(code: str, text: str, _: str) -> tuple[str, bytes]:
+    return "application/x-amz-json-1.0", orjson.dumps({"__type": code, "message": text})
+
+
+def _query(code: str, text: str, request_id: str) -> tuple[str, bytes]:
+    error = f"<Error><Type>Sender</Type><Code>{code}</Code><Message>{escape(text)}</Message></Error>"
+    body = f"<ErrorResponse>{error}<RequestId>{request_id}</RequestId></ErrorResponse>"
+    return "text/xml", body.encode()
+
+
+def _ec2(code: str, text: str, request_id: str) -> tuple[str, bytes]:
+    errors = f"<Errors><Error><Code>{code}</Code><Message>{escape(text)}</Message></Error></Errors>"
+    return "text/xml", f"<Response>{errors}<RequestID>{request_id}</RequestID></Response>".encode()
+
+
+def _rest_xml(code: str, text: str, request_id: str) -> tuple[str, bytes]:
+    error = f"<Code>{code}</Code><Message>{escape(text)}</Message><RequestId>{request_id}</RequestId>"
+    return "application/xml", f"<Error>{error}</Error>".encode()
+
+
+def _cbor(code: str, text: str, _: str) -> tuple[str, bytes]:
+    import cbor2
+
+    return "application/cbor", cbor2.dumps({"__type": code, "message": text})
+
+
+def _amz_cbor(code: str, text: str, request_id: str) -> tuple[str, bytes]:
+    return "application/x-amz-cbor-1.1", _cbor(code, text, request_id)[1]
+
+
+_refusals: Mapping[Form, Callable[[str, str, str], tuple[str, bytes]]] = {
+    "json": _json,
+    "query": _query,
+    "ec2": _ec2,
+    "rest-xml": _rest_xml,
+    "cbor": _cbor,
+    "amz-cbor": _amz_cbor,
+}
 
 
 def _rest_json(status: int, code: str, body: dict[str, str]) -> web.Response:

@@ -1,5 +1,7 @@
 """Everything that answers on the endpoint, put together. Imported once the simulator is ready."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +21,7 @@ from headrace.operations import OPERATIONS_PATH, PUBLISH, perform, perform_publi
 if TYPE_CHECKING:
     from headrace.aws.dynamodb import DynamodbWire
     from headrace.aws.lambda_control import LambdaControl
+    from headrace.aws.other_services import OtherServices
     from headrace.aws.s3 import S3Wire
     from headrace.aws.sns import SnsWire
     from headrace.simulator import Simulator
@@ -29,8 +32,9 @@ OPERATION_BYTES = 16 * 1024 * 1024  # the largest record of a stream, in base64
 GRACE_SECONDS = 0.25  # for requests in progress; invocations have had theirs by then
 
 
-def endpoint(simulator: "Simulator") -> Endpoint:
-    """Return the endpoint of a simulator."""
+@asynccontextmanager
+async def served(simulator: "Simulator") -> AsyncIterator[Endpoint]:
+    """Answer on the endpoint of a simulator within this context."""
     account, clock = simulator.configuration.account, simulator.clock
     functions, channels = simulator.functions, simulator.channels
 
@@ -55,6 +59,15 @@ def endpoint(simulator: "Simulator") -> Endpoint:
         elif request.path != STATE_PATH:
             code, answer = 404, {"message": f"there is no {request.path}"}
         return web.Response(body=orjson.dumps(answer), status=code, content_type="application/json")
+
+    @cache
+    def other_services() -> "OtherServices":
+        from headrace.aws.other_services import OtherServices
+
+        return OtherServices(account, clock, simulator.feed)
+
+    async def other(request: web.BaseRequest) -> web.StreamResponse:
+        return await other_services().handle(request)
 
     @cache
     def time_control() -> "TimeControl":
@@ -129,8 +142,13 @@ def endpoint(simulator: "Simulator") -> Endpoint:
         "sns": sns,
         "scheduler": scheduler,
     }
-    handlers = Handlers(lambda_, s3, control, targets, signed)
-    return Endpoint(simulator.listener, handlers, GRACE_SECONDS, simulator.pace.request)
+    handlers = Handlers(lambda_, s3, control, targets, signed, other)
+    async with Endpoint(simulator.listener, handlers, GRACE_SECONDS, simulator.pace.request) as endpoint:
+        try:
+            yield endpoint
+        finally:
+            if other_services.cache_info().currsize:
+                await other_services().close()
 
 
 async def _body(request: web.BaseRequest) -> bytes:

@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 
 from engine.clock import Clock
 from engine.store.database import Store
-from headrace.aws.endpoint import Endpoint, Handler, Handlers, is_local_host_header, signed_service
+from headrace.aws.endpoint import Endpoint, Handler, Handlers, is_local_host_header
 from headrace.aws.listener import listen
 from tests.fakes.endpoint import Served, served
 from tests.fakes.scripted_functions import ScriptedFunctions
@@ -53,26 +53,6 @@ async def there(clock: Clock, store: Store) -> AsyncIterator[Served]:
 )
 def test_only_names_of_this_machine_are_local(header: str, expected: bool) -> None:
     assert is_local_host_header(header) is expected
-
-
-@pytest.mark.parametrize(
-    ("authorization", "path", "expected"),
-    [
-        pytest.param(SIGNED.format("sqs"), "/", "sqs", id="signed in the header"),
-        pytest.param(
-            None,
-            "/b/k?X-Amz-Credential=AKID%2F20260101%2Fus-east-1%2Fs3%2Faws4_request&X-Amz-Date=x",
-            "s3",
-            id="signed in the query",
-        ),
-        pytest.param("AWS AKID:signature", "/", None, id="an old signature names no service"),
-        pytest.param(None, "/", None, id="unsigned"),
-    ],
-)
-def test_the_service_is_read_from_the_signature(
-    authorization: str | None, path: str, expected: str | None
-) -> None:
-    assert signed_service(authorization, path) == expected
 
 
 @pytest.mark.parametrize(
@@ -140,9 +120,9 @@ async def raise_for_client(there: Served, service: str, operation: str, **parame
 @pytest.mark.parametrize(
     ("service", "operation", "parameters", "named"),
     [
-        pytest.param("dynamodb", "list_tables", {}, "DynamoDB_20120810 ListTables", id="a JSON service"),
+        pytest.param("dynamodb", "list_tables", {}, "dynamodb ListTables", id="a JSON service"),
         pytest.param("sts", "get_caller_identity", {}, "sts GetCallerIdentity", id="a Query service"),
-        pytest.param("scheduler", "list_schedules", {}, "scheduler GET /schedules", id="a REST service"),
+        pytest.param("scheduler", "list_schedules", {}, "scheduler ListSchedules", id="a REST service"),
         pytest.param(
             "lambda",
             "get_function",
