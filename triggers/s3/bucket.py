@@ -22,7 +22,7 @@ from triggers.s3.key_locks import KeyLocks
 from triggers.s3.keys import UPLOAD_PREFIX, KeyRules, key_of, path_of, problem_of_key
 from triggers.s3.notification import Notification, bus_notification
 from triggers.s3.objects import PLAIN, ObjectAttributes, ObjectEntry, ObjectPage
-from triggers.s3.opened import OpenObject, open_object, with_etag, with_etags
+from triggers.s3.opened import SMALL_BYTES, OpenObject, open_object, with_etag, with_etags
 from triggers.s3.settings import BucketSettings
 from triggers.s3.settle import FileState
 from triggers.s3.upload import FolderInTheWay, KeyRefused, Upload, remove_empty_folders
@@ -69,6 +69,7 @@ class Bucket:
         self._store = store
         self._locks = KeyLocks()
         self._is_deleted = False
+        self._is_slow = settings.watch == "poll"
         self._journal = Journal(
             name,
             self.configured,
@@ -135,6 +136,8 @@ class Bucket:
         entry = await self._indexed(key)
         if entry is None:
             return None
+        if entry.size <= SMALL_BYTES and entry.is_read and not self._is_slow:
+            return open_object(self.folder, entry)  # takes less time than the way to a thread and back
         return await asyncio.to_thread(open_object, self.folder, entry)
 
     async def _indexed(self, key: str) -> ObjectEntry | None:
@@ -208,7 +211,9 @@ class Bucket:
     async def _move(self, upload: Upload, key: str, former: FormerFile) -> FileState:
         """Put the bytes in their place, which empty folders that nobody put do not take."""
         try:
-            return await asyncio.to_thread(upload.move_to, self.folder, key, former)
+            if upload.is_on_disk(0) or self._is_slow:
+                return await asyncio.to_thread(upload.move_to, self.folder, key, former)
+            return upload.move_to(self.folder, key, former)
         except FolderInTheWay:
             below = await self._store.read(
                 lambda connection: objects.states_below(connection, self.name, f"{key}/")
@@ -298,7 +303,7 @@ def _each(formers: Sequence[FormerFile], work: Callable[[FormerFile], None]) -> 
 
 def _take_away(folder: Path, keys: Sequence[str], formers: Sequence[FormerFile]) -> None:
     for key, former in zip(keys, formers, strict=True):
-        if files.is_inside(Path(path_of(folder, key)).parent, folder):
+        if files.is_inside(path_of(folder, key.removesuffix("/")).rpartition(os.sep)[0], folder):
             with suppress(FileNotFoundError):
                 former.take_away()
 

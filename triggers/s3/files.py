@@ -71,12 +71,11 @@ def look(folder: Path, keys: Iterable[str]) -> dict[str, FileState | None]:
 
     A key whose state cannot be known now (no permission, I/O error) is left out.
     """
-    inside: dict[str, bool] = {}
-    root = os.path.realpath(folder)
+    reach = _Reach(folder)
     states: dict[str, FileState | None] = {}
     for key in keys:
         with suppress(OSError):
-            states[key] = _look_at(path_of(folder, key), root, inside)
+            states[key] = _look_at(path_of(folder, key), reach)
     return states
 
 
@@ -86,10 +85,9 @@ def scan(folder: Path, prefix: str, rules: KeyRules) -> Scanned:
     Ignored names are left out; what cannot be read now is, too.
     """
     scanned = Scanned({}, {}, set())
-    inside: dict[str, bool] = {}
-    root = os.path.realpath(folder)
+    reach = _Reach(folder)
     start = path_of(folder, prefix.rstrip("/")) if prefix else str(folder)
-    remaining = [(start, prefix)] if _is_inside(start, root, inside) else []
+    remaining = [(start, prefix)] if start in reach else []
     while remaining:
         path, below = remaining.pop()
         with suppress(OSError):
@@ -104,13 +102,13 @@ def scan(folder: Path, prefix: str, rules: KeyRules) -> Scanned:
                 elif (problem := problem_of_key(key)) is not None:
                     scanned.refused[key] = problem
                 else:
-                    _scan_file(entry, key, root, inside, scanned)
+                    _scan_file(entry, key, reach, scanned)
     return scanned
 
 
-def is_inside(path: Path, folder: Path) -> bool:
+def is_inside(path: str, folder: Path) -> bool:
     """Say whether `path` is, links resolved, `folder` or something in it."""
-    return _is_inside(str(path), os.path.realpath(folder), {})
+    return path in _Reach(folder)
 
 
 def remove_uploads(folder: Path) -> None:
@@ -119,12 +117,10 @@ def remove_uploads(folder: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _scan_file(
-    entry: os.DirEntry[str], key: str, root: str, inside: dict[str, bool], scanned: Scanned
-) -> None:
+def _scan_file(entry: os.DirEntry[str], key: str, reach: "_Reach", scanned: Scanned) -> None:
     with suppress(OSError):
         if entry.is_symlink():
-            state = _look_at(entry.path, root, inside)
+            state = _look_at(entry.path, reach)
         else:
             state = state_of(entry.stat(follow_symlinks=False))
         if state is not None:
@@ -175,7 +171,7 @@ def has_writer(descriptor: int) -> bool:
     return False
 
 
-def _look_at(path: str, root: str, inside: dict[str, bool]) -> FileState | None:
+def _look_at(path: str, reach: "_Reach") -> FileState | None:
     """Return a file's state, None when there is no such object. Raises OSError when that cannot be known."""
     is_folder = path.endswith(os.sep)
     try:
@@ -183,22 +179,42 @@ def _look_at(path: str, root: str, inside: dict[str, bool]) -> FileState | None:
     except (FileNotFoundError, NotADirectoryError, ValueError):
         return None
     if is_folder:
-        return OF_A_FOLDER if stat.S_ISDIR(status.st_mode) and _is_inside(path, root, inside) else None
+        return OF_A_FOLDER if stat.S_ISDIR(status.st_mode) and path in reach else None
     if stat.S_ISLNK(status.st_mode):
         target = Path(os.path.realpath(path))
-        if not str(target).startswith(root + os.sep) or not target.is_file():
+        if not reach.holds(str(target)) or not target.is_file():
             return None
         status = target.stat()
-    return state_of(status) if _is_inside(path.rpartition(os.sep)[0], root, inside) else None
+    return state_of(status) if path.rpartition(os.sep)[0] in reach else None
 
 
-def _is_inside(path: str, root: str, inside: dict[str, bool]) -> bool:
-    """Say whether a folder is reached without symbolic links leaving `root`; remembers its answers."""
-    answer = inside.get(path)
-    if answer is None:
-        real = os.path.realpath(path)
-        answer = inside[path] = real == root or real.startswith(root + os.sep)
-    return answer
+class _Reach:
+    """The folders reached from a bucket's without symbolic links leaving it; remembers its answers."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = str(folder)
+        self._real: str | None = None
+        self._answers = {self._folder: True}
+
+    def __contains__(self, path: str) -> bool:
+        path = path.rstrip(os.sep)
+        answer = self._answers.get(path)
+        if answer is None:
+            answer = self._answers[path] = self._is_reached(path)
+        return answer
+
+    def _is_reached(self, path: str) -> bool:
+        if len(path) <= len(self._folder) or path.rpartition(os.sep)[0] not in self:
+            return False
+        if os.sep == "/" and not os.path.islink(path):  # noqa: PTH114 - as quick as it gets
+            return True
+        return self.holds(os.path.realpath(path))
+
+    def holds(self, real: str) -> bool:
+        """Say whether a path without links is the bucket's folder or lies in it."""
+        if self._real is None:
+            self._real = os.path.realpath(self._folder)
+        return real == self._real or real.startswith(self._real + os.sep)
 
 
 def state_of(status: os.stat_result) -> FileState | None:

@@ -6,6 +6,7 @@ removed at the next start.
 
 import errno
 import os
+import stat
 from contextlib import suppress
 from pathlib import Path
 
@@ -24,14 +25,18 @@ class FormerFile:
 
     def keep(self) -> None:
         """Before it is replaced: keep the file, and leave it in its place where links allow that."""
-        if not os.path.lexists(self._path):
+        try:
+            status = os.lstat(self._path)
+        except OSError:
             self._was_missing = True
-        elif not self._is_folder():
-            try:
-                os.link(self._path, self._kept, follow_symlinks=False)
-            except (OSError, NotImplementedError):  # no hard links here, or not of this file
-                self._path.rename(self._kept)
-            self.is_kept = True
+            return
+        if stat.S_ISDIR(status.st_mode):
+            return
+        try:
+            os.link(self._path, self._kept, follow_symlinks=False)
+        except (OSError, NotImplementedError):  # no hard links here, or not of this file
+            self._path.rename(self._kept)
+        self.is_kept = True
 
     def take_away(self) -> None:
         """Remove the file from its place, and keep it."""

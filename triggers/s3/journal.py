@@ -20,6 +20,8 @@ from triggers.s3.notification import Notification, stopped_by_recursion
 from triggers.s3.objects import PLAIN, ObjectAttributes, ObjectEntry, OpenedBucket
 from triggers.s3.settle import FileState
 
+RECENT_KEYS = 1000
+
 Further = Callable[[sqlite3.Connection], None]
 
 
@@ -106,6 +108,14 @@ class Journal:
         self._loops_allowed = loops_allowed
         self._destination_of = destination_of
         self._last_sequencer = 0
+        self._recent: dict[str, FileState] = {}
+
+    def is_recent(self, key: str, state: FileState | None) -> bool:
+        """Say whether the key was put not long ago, and its file was in this state then.
+
+        The index says the same, and takes longer to be asked. False means nothing.
+        """
+        return state is not None and self._recent.get(key) == state
 
     async def open(self, folder: Path) -> OpenedBucket:
         """Read where the bucket left off."""
@@ -158,7 +168,13 @@ class Journal:
                 also(connection)
             return _send(connection, outcome.messages)
 
+        for change in changes:
+            self._recent.pop(change.key, None)
         refusals = await self._store.write(operation)
+        for entry in outcome.entries:
+            self._recent[entry.key] = entry.state
+        while len(self._recent) > RECENT_KEYS:
+            del self._recent[next(iter(self._recent))]
         if outcome.events:
             self._acceptor.wake()
         for destination, _ in outcome.messages:

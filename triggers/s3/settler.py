@@ -122,6 +122,9 @@ class Settler:
     async def _decide(self, batch: Mapping[str, Candidate]) -> list[Reading]:
         """Return what is to be read; what is removed is written down, what is not settled is put back."""
         states = await self._off_loop(len(batch), self._look, list(batch))
+        batch = {key: candidate for key, candidate in batch.items() if not self._is_known(key, states)}
+        if not batch:
+            return []
         now = self._world.now()
         try:
             indexed, by_inode = await self._store.read(lambda connection: self._indexed(connection, states))
@@ -165,6 +168,10 @@ class Settler:
                     pass
         await self._record(removed, batch)
         return readings
+
+    def _is_known(self, key: str, states: Mapping[str, FileState | None]) -> bool:
+        """Say whether a file is just what has been put: the watch reports what came through the endpoint."""
+        return key not in self._racy and self._journal.is_recent(key, states.get(key))
 
     async def _off_loop(self, count: int, work: Callable[[A], R], argument: A) -> R:
         """Work on files on a thread; a few local, small ones take less time than the way there and back."""

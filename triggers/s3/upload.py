@@ -35,6 +35,8 @@ class Upload:
         self._digest = hashlib.md5(usedforsecurity=False)
         self._small = bytearray()
         self._file: BinaryIO | None = None
+        self._state: FileState | None = None
+        self._is_placed = False
 
     def is_on_disk(self, more: int) -> bool:
         """Say whether writing so many more bytes goes to the disk."""
@@ -56,11 +58,24 @@ class Upload:
 
     def _spill(self) -> BinaryIO:
         if self._file is None:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = self._path.open("xb")
+            try:
+                self._file = self._path.open("xb")
+            except FileNotFoundError:
+                self._path.parent.mkdir(parents=True, exist_ok=True)
+                self._file = self._path.open("xb")
             self._file.write(self._small)
             self._small.clear()
         return self._file
+
+    def _close(self) -> FileState:
+        """Write what is left, and return the state of the file."""
+        if self._state is None:
+            file = self._spill()
+            file.flush()
+            self._state = files.state_of(os.fstat(file.fileno()))
+            file.close()
+        assert self._state is not None
+        return self._state
 
     def move_to(self, folder: Path, key: str, former: FormerFile) -> FileState:
         """Put the file in its place and return its state; what was there is kept as `former`.
@@ -68,46 +83,49 @@ class Upload:
         A key that ends with `/` makes a folder. Raises KeyRefused when something is in the way,
         FolderInTheWay for a folder, which may be empty.
         """
-        path = Path(path_of(folder, key))
+        path = path_of(folder, key)
         try:
-            if not files.is_inside(path.parent, folder):
+            if not files.is_inside(path.removesuffix(os.sep).rpartition(os.sep)[0], folder):
                 raise KeyRefused("a symbolic link leads out of the bucket's folder")
             if key.endswith("/"):
-                return self._make_folder(folder, path)
-            self._spill().close()
-            path.parent.mkdir(parents=True, exist_ok=True)
-            if path.is_dir():
-                raise FolderInTheWay(f"in the folder, {path} is in the way")
+                return self._make_folder(folder, Path(path))
+            state = self._close()
             former.keep()
-            self._path.replace(path)
-            self._file = None
-        except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
+            try:
+                os.replace(self._path, path)  # noqa: PTH105 - as quick as it gets
+            except FileNotFoundError:
+                Path(path).parent.mkdir(parents=True, exist_ok=True)
+                self._path.replace(path)
+        except (IsADirectoryError, PermissionError) as error:
+            if not Path(path).is_dir():
+                raise
+            raise FolderInTheWay(f"in the folder, {path} is in the way") from error
+        except (FileExistsError, NotADirectoryError) as error:
             raise KeyRefused(f"in the folder, {error.filename} is in the way") from error
         except OSError as error:
             if error.errno in files.NAME_ERRNOS:
                 raise KeyRefused(error.strerror or str(error)) from error
             raise
-        state = files.state_of(path.stat())
-        if state is None:
-            raise FileNotFoundError(path)
+        self._is_placed = True
         return state
 
     def keep_as(self, path: Path) -> None:
         """Make the bytes the file `path`, on the file system of the upload's own folder."""
-        self._spill().close()
+        self._close()
         self._path.replace(path)
+        self._is_placed = True
 
     def _make_folder(self, folder: Path, path: Path) -> FileState:
         if self.size:
             raise KeyRefused("a key that ends with / is a folder, which holds no bytes of its own")
         path.mkdir(parents=True, exist_ok=True)
-        if not files.is_inside(path, folder):
+        if not files.is_inside(str(path), folder):
             raise KeyRefused("a symbolic link leads out of the bucket's folder")
         return files.OF_A_FOLDER
 
     def discard(self) -> None:
         """Forget the bytes, unless they have found their place."""
-        if self._file is not None:
+        if self._file is not None and not self._is_placed:
             self._file.close()
             self._path.unlink(missing_ok=True)
 
