@@ -1,6 +1,7 @@
 """A connection to a user's database, on a thread of its own, for as long as the file is there."""
 
 import asyncio
+import os
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -59,13 +60,20 @@ class UserDatabase:
             connection, self._connection = self._connection, None
             await connection.close()
 
+    def _status(self) -> os.stat_result:
+        try:
+            return os.stat(self.path)  # noqa: PTH116 - for every operation, and twice as quick
+        except FileNotFoundError:
+            if self._prepare is None:
+                raise
+            self.path.touch()
+            return self.path.stat()
+
     async def _connected(self) -> Connection:
         if self._is_shut:
             raise sqlite3.ProgrammingError(f"{self.path} was shut")
         try:
-            if self._prepare is not None and not self.path.exists():
-                self.path.touch()
-            status = self.path.stat()
+            status = self._status()
         except OSError as error:
             await self._close()
             raise FileNotFoundError(error.errno, error.strerror, str(self.path)) from error
