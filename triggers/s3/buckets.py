@@ -7,7 +7,7 @@ import asyncio
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,12 +17,12 @@ from engine.clock import Clock, from_millis, to_millis
 from engine.store.database import Store
 from triggers.s3 import documents
 from triggers.s3.documents import MadeBucket
-from triggers.s3.multipart import MultipartUploads
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from triggers.s3.bucket import Bucket
+    from triggers.s3.multipart import MultipartUploads
     from triggers.s3.notification import Notification
 
 MADE = "buckets"  # in the state folder
@@ -32,9 +32,8 @@ UPLOADS = "uploads"
 class Buckets(Mapping[str, "Bucket"]):
     """Buckets by name. Call `open` once, then keep `run` running.
 
-    `configured` are the names that belong to headrace.toml, `uploads` the multipart uploads into any bucket.
-    `open_bucket` makes a bucket of a name and the folder it lies in, None for a configured one. `ready` is
-    set once what was there at the start is taken in.
+    `configured` are the names that belong to headrace.toml. `open_bucket` makes a bucket of a name and the
+    folder it lies in, None for a configured one. `ready` is set once what was there at the start is taken in.
     """
 
     name = "buckets"
@@ -51,7 +50,7 @@ class Buckets(Mapping[str, "Bucket"]):
     ) -> None:
         self.configured = frozenset(configured)
         self.store = store
-        self.uploads = MultipartUploads(state / UPLOADS, store, clock)
+        self._parts = state / UPLOADS
         self.ready = asyncio.Event()
         self._open_bucket = open_bucket
         self._folder = state / MADE
@@ -82,7 +81,15 @@ class Buckets(Mapping[str, "Bucket"]):
         for name, content in kept.items():
             if name in self._buckets:
                 self._buckets[name].notify(_notifications(content))
-        await self.uploads.remove_strays()
+        if self._parts.exists():
+            await self.uploads.remove_strays()
+
+    @cached_property
+    def uploads(self) -> "MultipartUploads":
+        """The multipart uploads into all buckets."""
+        from triggers.s3.multipart import MultipartUploads
+
+        return MultipartUploads(self._parts, self.store, self._clock)
 
     async def run(self) -> None:
         """Follow all folders until cancelled."""

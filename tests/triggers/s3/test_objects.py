@@ -24,7 +24,9 @@ async def fill(store: Store) -> None:
         pytest.param("a", "", ["a", "a/1", "a/2", "a/b/3"], id="a prefix need not end a segment"),
         pytest.param("c/", "/", ["c/", "c/1"], id="a folder that is an object"),
         pytest.param("x", "/", [], id="nothing"),
-        pytest.param("", "/1", ["a", "a/1", "a/2", "a/b/3", "b", "c/", "c/1", "é/1", "😀"], id="any delimiter"),
+        pytest.param(
+            "", "/1", ["a", "a/1", "a/2", "a/b/3", "b", "c/", "c/1", "é/1", "😀"], id="any delimiter"
+        ),
     ],
 )
 @pytest.mark.parametrize("limit", [1, 2, 3, 1000])
