@@ -101,7 +101,7 @@ class TransactionRequests:
             bound = f"less than or equal to {LONGEST_TOKEN}" if token else "greater than or equal to 1"
             raise refused("clientRequestToken", token, f"have length {bound}")
         now = self._catalog.clock.now()
-        self._tokens = {each: done for each, done in self._tokens.items() if now - done.at < TOKEN_LIFETIME}
+        self._forget_tokens(now)
         content = orjson.dumps(members["TransactItems"], option=orjson.OPT_SORT_KEYS)
         digest = hashlib.sha256(content).digest()
         done = self._tokens.get(token)
@@ -119,6 +119,11 @@ class TransactionRequests:
             raise
         self._tokens[token] = _Done(digest, now, answer)
         return answer
+
+    def _forget_tokens(self, now: datetime) -> None:
+        """Forget the tokens of long ago, which are the first."""
+        while self._tokens and now - next(iter(self._tokens.values())).at >= TOKEN_LIFETIME:
+            del self._tokens[next(iter(self._tokens))]
 
     async def _write(self, members: Members) -> Members:
         wanted = [self._wanted(each) for each in _items(members)]

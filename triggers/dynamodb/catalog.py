@@ -11,10 +11,10 @@ from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
+from uuid import NAMESPACE_URL, uuid5
 
 from engine.clock import to_millis
 from engine.errors import ApiError
-from engine.random_uuid import random_uuid
 from triggers.dynamodb import made_table, table_record
 from triggers.dynamodb.capture import detach
 from triggers.dynamodb.database import UserDatabase
@@ -48,7 +48,8 @@ class Catalog:
         now = to_millis(self.clock.now())
         for name, settings in self.tables.configured.items():
             self._accesses[name] = TableAccess(name, settings, self._database(settings.database), None)
-            self._records[name] = TableRecord(name, False, now, {"TableId": random_uuid()})
+            table_id = str(uuid5(NAMESPACE_URL, self.account.table(name)))
+            self._records[name] = TableRecord(name, False, now, {"TableId": table_id})
         for record in await self.tables.store.read(table_record.load):
             if record.name in self._accesses:
                 self._records[record.name] = record if not record.made_by_api else self._records[record.name]

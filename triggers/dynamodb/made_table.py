@@ -10,7 +10,8 @@ import sqlite3
 
 import orjson
 
-from triggers.dynamodb.attribute_value import NUMBER_TYPE
+from engine.errors import ValidationFailed
+from triggers.dynamodb.attribute_value import NUMBER_TYPE, encoder
 from triggers.dynamodb.capture import detach, transaction
 from triggers.dynamodb.items.column_value import DoesNotFit, keeper
 from triggers.dynamodb.items.definition import Index, KeyAttribute, KeyType, TableDefinition
@@ -60,23 +61,25 @@ def drop(connection: sqlite3.Connection, table: str) -> None:
 
 
 def add_index(connection: sqlite3.Connection, table: str, index: Index) -> None:
-    """Make an index; the attributes of its key get columns, and values move there. Raises sqlite3.Error."""
+    """Make an index; the attributes of its key get columns, and values move there.
+
+    Raises ValidationFailed for a name that SQLite takes for that of another column, and sqlite3.Error.
+    """
     with transaction(connection):
-        present = {row[1] for row in connection.execute(f"PRAGMA table_info({quoted(table)})")}
         for attribute in index.key:
-            if attribute.name not in present:
-                declared = DECLARED[attribute.type]
-                connection.execute(
-                    f"ALTER TABLE {quoted(table)} ADD COLUMN {quoted(attribute.name)} {declared}"
-                )
-                _move_values(connection, table, attribute.name, declared)
+            _make_column(connection, table, attribute)
         connection.execute(_create_index(table, index))
 
 
 def add_expiry(connection: sqlite3.Connection, table: str, attribute: str) -> None:
-    """Let items be found by the time at which they expire. Raises sqlite3.Error."""
+    """Let items be found quickly by the time at which they expire, if the attribute can have a column.
+
+    Raises sqlite3.Error.
+    """
     drop_index(connection, table, EXPIRY_INDEX)
-    add_index(connection, table, Index(EXPIRY_INDEX, (KeyAttribute(attribute, "N"),), is_global=True))
+    declared = _columns(connection, table)
+    if attribute not in declared and attribute.lower() not in map(str.lower, declared):
+        add_index(connection, table, Index(EXPIRY_INDEX, (KeyAttribute(attribute, "N"),), is_global=True))
 
 
 def drop_index(connection: sqlite3.Connection, table: str, index: str) -> None:
@@ -93,25 +96,54 @@ def _index_name(table: str, index: str) -> str:
     return quoted(f"{table}/{index}")
 
 
-def _move_values(connection: sqlite3.Connection, table: str, name: str, declared: str) -> None:
-    """Give a new column the values that the attribute has had without one."""
-    keep = keeper(declared, keeps_null=False)
-    key = [
-        row[1]
-        for row in sorted(connection.execute(f"PRAGMA table_info({quoted(table)})"), key=lambda row: row[5])
-        if row[5]
-    ]
-    columns = ", ".join(map(quoted, key))
+def _make_column(connection: sqlite3.Connection, table: str, attribute: KeyAttribute) -> None:
+    """Give an attribute a column of its type, and the values that it has had without one."""
+    declared, present = DECLARED[attribute.type], _columns(connection, table)
+    if present.get(attribute.name) == declared:
+        return
+    if attribute.name in present:  # of a former index, on values of another type
+        _rewrite(connection, table, attribute.name, present[attribute.name], into_column=False)
+        connection.execute(f"ALTER TABLE {quoted(table)} DROP COLUMN {quoted(attribute.name)}")
+    elif attribute.name.lower() in map(str.lower, present):
+        raise ValidationFailed(
+            f"SQLite takes {attribute.name} for another column of {table}: choose another name"
+        )
+    connection.execute(f"ALTER TABLE {quoted(table)} ADD COLUMN {quoted(attribute.name)} {declared}")
+    _rewrite(connection, table, attribute.name, declared, into_column=True)
+
+
+def _rewrite(
+    connection: sqlite3.Connection, table: str, name: str, declared: str, *, into_column: bool
+) -> None:
+    """Move the values of an attribute from `dynamodb_json` into its column, or from there back."""
+    keep, encode = keeper(declared, keeps_null=False), encoder(declared)
+    key = _primary_key(connection, table)
+    found = f"instr({quoted(JSON_COLUMN)}, ?)" if into_column else f"{quoted(name)} IS NOT NULL OR ? IS NULL"
     rows = connection.execute(
-        f"SELECT {quoted(JSON_COLUMN)}, {columns} FROM {quoted(table)} WHERE instr({quoted(JSON_COLUMN)}, ?)",
+        f"SELECT {quoted(name)}, {quoted(JSON_COLUMN)}, {', '.join(map(quoted, key))} FROM {quoted(table)}"
+        f" WHERE {found}",
         (orjson.dumps(name).decode(),),
     ).fetchall()
     where = " AND ".join(f"{quoted(column)} = ?" for column in key)
     update = f"UPDATE {quoted(table)} SET {quoted(name)} = ?, {quoted(JSON_COLUMN)} = ? WHERE {where}"
-    for text, *values in rows:
+    for value, text, *values in rows:
         attributes = read_attributes(text)
+        if not into_column:
+            attributes[name] = encode(value)[0]
+            connection.execute(update, (None, write_attributes(attributes), *values))
+            continue
         try:
-            value = keep(attributes.pop(name, {"NULL": True}))
+            kept = keep(attributes.pop(name, {"NULL": True}))
         except DoesNotFit:
             continue
-        connection.execute(update, (value, write_attributes(attributes), *values))
+        connection.execute(update, (kept, write_attributes(attributes), *values))
+
+
+def _columns(connection: sqlite3.Connection, table: str) -> dict[str, str]:
+    """Return the declared types of columns by their names."""
+    return {row[1]: row[2] for row in connection.execute(f"PRAGMA table_info({quoted(table)})")}
+
+
+def _primary_key(connection: sqlite3.Connection, table: str) -> list[str]:
+    columns = connection.execute(f"PRAGMA table_info({quoted(table)})").fetchall()
+    return [row[1] for row in sorted(columns, key=lambda row: row[5]) if row[5]]

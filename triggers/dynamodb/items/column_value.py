@@ -12,6 +12,7 @@ from collections.abc import Callable
 from decimal import Decimal
 
 from triggers.dynamodb.attribute_value import (
+    NUMBER_TYPE,
     AttributeValue,
     NotRepresentable,
     encoder,
@@ -84,6 +85,8 @@ _DOCUMENTS = ("JSON", "STRING SET", "NUMBER SET", "BINARY SET")
 def _candidate(attribute: AttributeValue, kind: str, *, keeps_null: bool) -> Stored:
     """Return the value that would most likely be kept. Raises DoesNotFit when nothing would."""
     ((tag, value),) = attribute.items()
+    if kind == NUMBER_TYPE and tag != "N":
+        raise DoesNotFit(kind)  # it would stand among the numbers of an index
     if kind in _DOCUMENTS and (tag not in ("S", "N", "B") or (kind == "JSON" and tag == "S")):
         return document_text(attribute)
     match tag:
