@@ -92,7 +92,7 @@ class S3Wire:
         if operation is None:
             raise not_simulated(name)
         _check_key(address.key)
-        _check_owner(request.headers, self._s3.account.account_id)
+        _check_headers(name, request.headers, self._s3.account.account_id)
         try:
             return await operation(Call(name, address, request, headers, self._s3))
         except BucketDeleted:
@@ -113,7 +113,10 @@ def _check_key(key: str) -> None:
         )
 
 
-def _check_owner(headers: Mapping[str, str], account_id: str) -> None:
-    for name in ("x-amz-expected-bucket-owner", "x-amz-source-expected-bucket-owner"):
-        if headers.get(name, account_id) != account_id:
+def _check_headers(operation: str, headers: Mapping[str, str], account_id: str) -> None:
+    for name, value in headers.items():
+        name = name.lower()
+        if name.endswith("expected-bucket-owner") and value != account_id:
             raise S3Error("AccessDenied", "Access Denied", 403)
+        if "server-side-encryption-customer-" in name:
+            raise not_simulated(f"{name} with {operation}", Header=name)

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 from aiohttp import web
 
@@ -84,13 +84,16 @@ class Call:
         found = _SCOPE_REGION.search(text)
         return found[1] if found is not None else self.s3.account.region
 
+    def url_of(self, key: str) -> str:
+        """Return where an object of the bucket is found."""
+        host = self.request.headers.get("Host", "")
+        return f"http://{host}/{self.address.bucket}/{quote(key)}"
+
     def empty(self, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
         """Return an answer without a body."""
         return web.Response(status=status, headers=self.headers | dict(headers or {}))
 
-    def xml(
-        self, root: str, members: Value, headers: Mapping[str, str] | None = None
-    ) -> web.Response:
+    def xml(self, root: str, members: Value, headers: Mapping[str, str] | None = None) -> web.Response:
         """Return an answer whose body is a document."""
         answered = self.headers | dict(headers or {})
         return web.Response(body=document(root, members), headers=answered, content_type=XML)

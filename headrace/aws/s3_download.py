@@ -19,7 +19,7 @@ from headrace.aws.checksums import Checksum
 from headrace.aws.rest_xml import S3Error
 from headrace.aws.s3_conditions import check_conditions, last_modified
 from headrace.aws.s3_errors import invalid_argument, invalid_request
-from headrace.aws.s3_headers import DEFAULT_CONTENT_TYPE, encryption_of
+from headrace.aws.s3_headers import DEFAULT_CONTENT_TYPE, encryption_of, header_value
 from triggers.s3.objects import ObjectEntry
 from triggers.s3.opened import OpenObject
 
@@ -53,7 +53,7 @@ async def download(
     described = {**headers, **described_by(entry)}
     for name in _OVERRIDES:
         if f"response-{name}" in query:
-            described[name] = query[f"response-{name}"]
+            described[name] = header_value(f"response-{name}", query[f"response-{name}"])
     wanted = _wanted(request, query, entry, described)
     if wanted is None and request.headers.get("x-amz-checksum-mode", "").upper() == "ENABLED":
         checksum = Checksum.from_json(entry.attributes.checksum)

@@ -17,7 +17,7 @@ from headrace.aws.rest_xml import S3Error, parse
 from headrace.aws.s3_body import BLOCK_BYTES, MOST_OBJECT_BYTES, storing, too_large
 from headrace.aws.s3_call import Call, Operation
 from headrace.aws.s3_errors import invalid_argument
-from headrace.aws.s3_headers import attributes_of
+from headrace.aws.s3_headers import attributes_of, header_value
 from headrace.aws.s3_objects import stored_headers
 from headrace.aws.s3_post_policy import check_fields, size_limits
 from headrace.aws.s3_tags import check_object_tags, tags_in
@@ -147,9 +147,9 @@ async def _receive(
 
 def _answer(call: Call, fields: Mapping[str, str], entry: ObjectEntry) -> web.Response:
     bucket = call.address.bucket
-    location = f"http://{call.request.headers.get('Host', '')}/{bucket}/{entry.key}"
+    location = call.url_of(entry.key)
     headers = {**stored_headers(entry), "Location": location}
-    redirect = fields.get("success_action_redirect") or fields.get("redirect")
+    redirect = header_value("redirect", fields.get("success_action_redirect") or fields.get("redirect") or "")
     if redirect:
         said = urlencode({"bucket": bucket, "key": entry.key, "etag": f'"{entry.etag}"'})
         joined = f"{redirect}{'&' if '?' in redirect else '?'}{said}"

@@ -3,6 +3,7 @@
 Source: S3 API reference, "PutObject" and "GetObject".
 """
 
+import re
 from collections.abc import Mapping
 from urllib.parse import parse_qsl
 
@@ -15,6 +16,7 @@ from triggers.s3.objects import ObjectAttributes, ObjectEntry
 
 DEFAULT_CONTENT_TYPE = "binary/octet-stream"
 MOST_METADATA_BYTES = 2048
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 META_PREFIX = "x-amz-meta-"
 ENCRYPTION = "x-amz-server-side-encryption"
 STORAGE_CLASS = "x-amz-storage-class"
@@ -70,7 +72,7 @@ _TRANSFER = frozenset(
 
 def attributes_of(headers: Mapping[str, str], operation: str) -> ObjectAttributes:
     """Return what belongs to an object that comes with these headers. Raises S3Error for what is refused."""
-    given = {name.lower(): value for name, value in headers.items()}
+    given = {name.lower(): header_value(name, value) for name, value in headers.items()}
     check_headers(given, operation)
     kept = {name: value for name, value in given.items() if name in _KEPT or name.startswith(META_PREFIX)}
     _check_size(kept)
@@ -110,6 +112,13 @@ def check_headers(given: Mapping[str, str], operation: str) -> None:
         raise invalid_argument(
             "The encryption method specified is not supported", ENCRYPTION, given[ENCRYPTION]
         )
+
+
+def header_value(name: str, value: str) -> str:
+    """Return a value that can be sent in a header. Raises S3Error: forms and queries may hold any text."""
+    if _CONTROL.search(name + value):
+        raise invalid_argument("Header value cannot be represented using ISO-8859-1.", name, value)
+    return value
 
 
 def _check_size(kept: Mapping[str, str]) -> None:

@@ -212,7 +212,7 @@ async def complete_multipart_upload(call: Call) -> web.StreamResponse:
             whole.discard()
     await call.s3.uploads.remove_files(upload)
     members = {
-        "Location": f"http://{call.request.headers.get('Host', '')}/{bucket.name}/{call.key}",
+        "Location": call.url_of(call.key),
         "Bucket": bucket.name,
         "Key": call.key,
         "ETag": f'"{etag}"',

@@ -15,7 +15,7 @@ from headrace.aws.s3_conditions import (
     has_write_conditions,
     last_modified,
 )
-from headrace.aws.s3_download import download, parts_of
+from headrace.aws.s3_download import MOST_PARTS, download, parts_of
 from headrace.aws.s3_errors import invalid_argument, no_such_key, not_simulated
 from headrace.aws.s3_headers import attributes_of, encryption_of, storage_class
 from headrace.aws.s3_listing import count_parameter
@@ -159,7 +159,7 @@ def _parts(call: Call, entry: ObjectEntry, checksum: Checksum | None) -> Value:
     """Return the parts; each is listed only when it has a checksum, as on AWS."""
     headers = call.request.headers
     limit = count_parameter(headers.get("x-amz-max-parts"), "max-parts")
-    marker = int(headers.get("x-amz-part-number-marker", "0") or 0)
+    marker = count_parameter(headers.get("x-amz-part-number-marker", "0"), "part-number-marker", MOST_PARTS)
     parts = parts_of(entry)
     page = [part for part in parts if part[0] > marker][:limit]
     listed = [

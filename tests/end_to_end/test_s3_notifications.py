@@ -167,11 +167,17 @@ def test_configured_notifications_stay(api: Api) -> None:
         ("POST", "/inbox/k", b"", "NotImplemented"),
         ("PUT", "/", b"", "NotImplemented"),
         ("GET", "/inbox/k?partNumber=x", None, "NoSuchKey"),
+        ("GET", "/heard/broken?response-expires=a%0D%0AX:1", None, "InvalidArgument"),
+        ("GET", "/heard/broken?partNumber=x", None, "InvalidArgument"),
+        ("GET", "/inbox/a%00b", None, "NoSuchKey"),
+        ("PUT", "/inbox/a%00b", b"", "InvalidArgument"),
+        ("PUT", "/a%00b", b"", "InvalidBucketName"),
     ],
 )  # fmt: skip
 def test_broken_requests_are_answered_with_errors_of_s3(
     api: Api, method: str, path: str, body: bytes | None, code: str
 ) -> None:
+    api.put("heard", "broken")
     headers = {} if body is None else {"Content-MD5": b64(hashlib.md5(body).digest())}
     status, said, answer = api.raw(method, path, body, headers)
     assert f"<Code>{code}</Code>".encode() in answer, answer

@@ -223,6 +223,14 @@ def test_presigned_forms(api: Api) -> None:
     assert api.raw("POST", "/heard", b"x", {"Content-Type": "text/plain"})[0] == 412
 
 
+def test_forms_cannot_smuggle_headers(api: Api) -> None:
+    for name, value in (("x-amz-meta-a", "1\r\nX: 1"), ("success_action_redirect", "http://a\r\nX: 1")):
+        body, headers = form({"key": "smuggled", name: value}, b"x")
+        assert b"<Code>InvalidArgument</Code>" in api.raw("POST", "/heard", body, headers)[2]
+    body, headers = form({"key": "with\nnewline", "success_action_status": "201"}, b"x")
+    assert api.raw("POST", "/heard", body, headers)[1]["location"].endswith("/heard/with%0Anewline")
+
+
 def test_virtual_hosts(api: Api) -> None:
     port = urlsplit(api.url).port
     host = {"Host": f"hosted.localhost:{port}"}
