@@ -64,10 +64,11 @@ async def read_text(request: web.BaseRequest, *, checked: bool = False) -> bytes
         body += block
         if len(body) > MOST_DOCUMENT_BYTES:
             raise malformed_xml()
-    checksum.update(body)
+    text = bytes(body)
+    checksum.update(text)
     checksum.verify(decoder.trailers if decoder is not None else {})
-    _check_md5(request, md5(body, usedforsecurity=False).hexdigest())
-    return bytes(body)
+    _check_md5(request, md5(text, usedforsecurity=False).hexdigest())
+    return text
 
 
 async def _blocks(request: web.BaseRequest, decoder: ChunkDecoder | None) -> AsyncIterator[bytes]:

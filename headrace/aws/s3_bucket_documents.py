@@ -154,7 +154,7 @@ async def _write(call: Call, name: str, content: str) -> None:
 
 
 async def _get_fixed(call: Call) -> web.StreamResponse:
-    assert call.bucket
+    call.check_bucket()
     return call.xml(*FIXED[call.operation])
 
 
@@ -163,12 +163,12 @@ async def _get_missing(call: Call) -> web.StreamResponse:
 
 
 async def _delete_missing(call: Call) -> web.StreamResponse:
-    assert call.bucket
+    call.check_bucket()
     return call.empty(204)
 
 
 async def _put_unchanged(call: Call) -> web.StreamResponse:
-    assert call.bucket
+    call.check_bucket()
     root, member, value = UNCHANGED[call.operation]
     given = parse(await read_text(call.request), root).text(member)
     if given != value:
@@ -177,13 +177,13 @@ async def _put_unchanged(call: Call) -> web.StreamResponse:
 
 
 async def _get_acl(call: Call) -> web.StreamResponse:
-    assert call.bucket
+    call.check_bucket()
     return call.xml("AccessControlPolicy", owner_only())
 
 
 async def put_acl(call: Call) -> web.StreamResponse:
     """PutBucketAcl and PutObjectAcl: nothing but what is so anyway is accepted."""
-    assert call.bucket
+    call.check_bucket()
     headers = call.request.headers
     if headers.get("x-amz-acl") not in ("private", "bucket-owner-full-control"):
         raise acls_not_supported()

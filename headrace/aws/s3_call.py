@@ -69,6 +69,10 @@ class Call:
             raise no_such_bucket(self.address.bucket)
         return bucket
 
+    def check_bucket(self) -> None:
+        """Raise S3Error NoSuchBucket unless the bucket is there."""
+        _ = self.bucket
+
     @property
     def lineage(self) -> tuple[str, ...]:
         """The functions that this request stems from: SDKs inside Lambda pass the trace on."""
