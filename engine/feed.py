@@ -19,6 +19,22 @@ LOGGER = logging.getLogger(__name__)
 BLINK_SECONDS = 0.02
 KEPT_PAYLOAD_BYTES = 1024  # a reader's buffer holds many facts, and a fact may be about megabytes
 
+FaultKind = Literal[
+    "error",
+    "timeout",
+    "crash",
+    "throttle",
+    "slow_start",
+    "duplicate",
+    "redelivery",
+    "reorder",
+    "smaller_batch",
+    "late_wake_up",
+    "lost_wake_up",
+    "store_busy",
+    "store_full",
+]
+
 
 @dataclass(frozen=True, slots=True)
 class Fact:
@@ -248,6 +264,22 @@ class LogLine(Fact):
     function: str
     environment: str
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class FaultInjected(Fact):
+    """A declared fault has struck at `place`: a function, a source, a mapping, the store."""
+
+    kind: FaultKind
+    place: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class SimulatorCrashed(Fact):
+    """The simulator itself has crashed, as it was to; another one starts on the same state."""
+
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from engine.store.state_folder import StateFolder
 from headrace.config import Configuration
 
 if TYPE_CHECKING:
+    from engine.faults import Faults
     from triggers.kinesis.stream import Stream
     from triggers.kinesis.stream_registry import StreamRegistry
     from triggers.sqs.queue import Queue
@@ -26,11 +27,18 @@ Listener = Callable[[str], None]
 class Channels:
     """Queues and streams by name, which come and go. `open()` comes first."""
 
-    def __init__(self, configuration: Configuration, store: Store, clock: Clock, feed: Feed) -> None:
+    def __init__(
+        self,
+        configuration: Configuration,
+        store: Store,
+        clock: Clock,
+        feed: Feed,
+        faults: "Faults | None" = None,
+    ) -> None:
         self.queues: dict[str, Queue] = {}
         self.streams: dict[str, Stream] = {}
         self._configuration = configuration
-        self._store, self._clock, self._feed = store, clock, feed
+        self._store, self._clock, self._feed, self._faults = store, clock, feed, faults
         self._queue_registry: QueueRegistry | None = None
         self._stream_registry: StreamRegistry | None = None
         self._listeners: list[Listener] = []
@@ -57,6 +65,7 @@ class Channels:
                 self._store,
                 self._clock,
                 self._feed,
+                self._faults,
             )
             self._queue_registry.listen(self._tell)
         return self._queue_registry
@@ -97,9 +106,11 @@ class Channels:
             callback(arn)
 
 
-async def open_channels(configuration: Configuration, store: Store, clock: Clock, feed: Feed) -> Channels:
+async def open_channels(
+    configuration: Configuration, store: Store, clock: Clock, feed: Feed, faults: "Faults | None" = None
+) -> Channels:
     """Return the queues and streams that there are, once what is configured is made. Raises StoreError."""
-    channels = Channels(configuration, store, clock, feed)
+    channels = Channels(configuration, store, clock, feed, faults)
     await channels.open()
     return channels
 

@@ -1,7 +1,7 @@
 """The event source mappings of a configuration, on the queues, streams and tables that it has."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from engine.clock import Clock
 from engine.feed import Feed
@@ -9,13 +9,16 @@ from engine.functions.pool import Functions
 from engine.mapping.event_source_mappings import EventSourceMappings
 from engine.mapping.mapping_loop import Resources
 from engine.mapping.settings import MappingSettings, mapping_parameters
-from engine.mapping.source import StreamSource
+from engine.mapping.source import QueueSource, StreamSource
 from engine.store.database import Store
 from headrace.channels import Channels
 from headrace.config import Configuration
 from headrace.destinations import Destinations
 from headrace.references import RECORD_KINDS, SOURCE_KINDS, resolve
 from headrace.sources import Sources
+
+if TYPE_CHECKING:
+    from engine.faults import Faults
 
 
 async def open_mappings(
@@ -28,6 +31,7 @@ async def open_mappings(
     store: Store,
     clock: Clock,
     feed: Feed,
+    faults: "Faults | None",
 ) -> EventSourceMappings:
     """Return the mappings, not yet running, once the store has what the configuration says.
 
@@ -47,8 +51,13 @@ async def open_mappings(
         clock=clock,
         feed=feed,
         environments=configuration.file.simulator.max_environments,
+        faults=faults,
     )
-    named = (*channels.queues.values(), *channels.streams.values(), *sources.tables.values())
+    named: Sequence[QueueSource | StreamSource] = (
+        *channels.queues.values(),
+        *channels.streams.values(),
+        *sources.tables.values(),
+    )
     arns = {source.name: source.arn for source in named}
     channels.listen(mappings.source_changed)
     sources.tables.listen(mappings.source_changed)

@@ -26,6 +26,7 @@ from engine.invocation.event_queue import EventQueue
 from engine.invocation.event_table import waiting_by_function
 from engine.invocation.retry import RetryLimits
 from engine.invocation.settlement import EventInvokeConfig
+from engine.safety_net import SafetyNet
 from engine.store.database import Store
 from engine.store.history import History
 from engine.store.state_folder import DATABASE, StateFolder
@@ -41,6 +42,7 @@ from headrace.sources import Sources, bucket_folders
 from headrace.topics import TopicsOfSimulator
 
 if TYPE_CHECKING:
+    from engine.faults import Faults
     from engine.mapping.event_source_mappings import EventSourceMappings
     from headrace.deployments import Deployments
 
@@ -52,6 +54,7 @@ class Simulator:
     is still running. Without `sources` nothing emits events: what is left is
     functions, the endpoint and the queue, as one command needs them. `endpoint` replaces the configured one.
     `simulated` on a virtual loop, handlers take simulated time, and all that is random comes from `chance`.
+    Declared `faults` strike while it runs.
     """
 
     def __init__(
@@ -63,12 +66,14 @@ class Simulator:
         endpoint: tuple[str, int] | None = None,
         chance: random.Random | None = None,
         simulated: bool = False,
+        faults: "Faults | None" = None,
     ) -> None:
         self.configuration = configuration
         self.feed = feed
         self._has_sources = sources
         self._address = endpoint or configuration.file.simulator.host_and_port
         self._is_simulated = simulated
+        self.faults = faults
         self._chance = chance or random.Random()  # noqa: S311 - draws moments, not secrets
         self.ready = asyncio.Event()
         self.is_stopping = False
@@ -98,7 +103,9 @@ class Simulator:
         )
         buckets = bucket_folders(configuration)
         folder = stack.enter_context(StateFolder(configuration.state))
-        self.store = await stack.enter_async_context(Store(folder.database, clock))
+        self.store = await stack.enter_async_context(Store(folder.database, clock, self.faults))
+        self.safety_net = SafetyNet(clock, self._look_again)
+        self.store.on_commit = self.safety_net.spread
         self.history = History(self.store, self.feed, clock, settings.history_limit)
         await stack.enter_async_context(self.history)
         self._watcher = await stack.enter_async_context(self._folder_watcher())
@@ -118,11 +125,12 @@ class Simulator:
                 pace=self.pace,
                 temporary=configuration.state / "environments" if self._is_simulated else None,
                 chance=self._chance,
+                faults=self.faults,
             )
         )
         stack.push_async_callback(self._close_deployments)
-        self.events = EventQueue(self.store, clock, self.feed, self.functions)
-        self.channels = await open_channels(configuration, self.store, clock, self.feed)
+        self.events = EventQueue(self.store, clock, self.feed, self.functions, self.faults)
+        self.channels = await open_channels(configuration, self.store, clock, self.feed, self.faults)
         self.topics = TopicsOfSimulator(
             configuration, self.channels.queues, self.store, clock, self.feed, self.events, self.events.knows
         )
@@ -136,6 +144,7 @@ class Simulator:
             clock=clock,
             feed=self.feed,
             destination_of=lambda arn: self.destinations.of_notifications(arn),
+            on_change=self.safety_net.spread,
         )
         await self.sources.buckets.open()
         await self.sources.tables.open()
@@ -201,6 +210,8 @@ class Simulator:
             if self._has_sources:
                 # What they need takes long to load, and nobody has to wait for it.
                 tasks.append(group.create_task(self.event_services.run(), name=self.event_services.name))
+            tasks.append(group.create_task(self.safety_net.run(), name="safety net"))
+            self.store.may_fail = True
             serving = group.create_task(self.serve(), name="endpoint")
             if not self._is_simulated:
                 tasks.append(group.create_task(self._remove_leftovers(), name="leftovers"))
@@ -248,8 +259,17 @@ class Simulator:
             store=self.store,
             clock=self.clock,
             feed=self.feed,
+            faults=self.faults,
         )
         return self.mappings
+
+    async def _look_again(self) -> None:
+        """Let everybody find work that nobody has woken him for. Raises StoreError."""
+        await self.events.look_again()
+        for queue in tuple(self.channels.queues.values()):
+            await queue.look_again()
+        if self.mappings is not None:
+            self.mappings.look_again()
 
     def _watch_configuration(self) -> None:
         """Say so when the configuration file is changed: it is read at the start only."""

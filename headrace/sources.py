@@ -35,7 +35,9 @@ class Sources:
         clock: Clock,
         feed: Feed,
         destination_of: Callable[[str], Destination | None],
+        on_change: Callable[[], None],
     ) -> None:
+        """`on_change` is called when a table has changed, beside those who listen to it."""
         self._configuration = configuration
         self._store = store
         self._acceptor = acceptor
@@ -61,6 +63,7 @@ class Sources:
             watcher=watcher,
             clock=clock,
             feed=feed,
+            on_change=on_change,
         )
 
     @property

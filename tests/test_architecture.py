@@ -12,6 +12,7 @@ CONTRACTS = (  # what of engine a source may know
     "engine.arn",
     "engine.clock",
     "engine.errors",
+    "engine.faults",
     "engine.feed",
     "engine.functions.invocation",
     "engine.invocation.destination",

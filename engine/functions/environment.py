@@ -9,9 +9,10 @@ import os
 import shutil
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import orjson
 
@@ -34,6 +35,9 @@ from engine.functions.surroundings import LOOK_AFTER_SECONDS, Surroundings
 from engine.functions.tracing import trace_header
 from engine.functions.variables import runtime_variables
 from engine.functions.written_files import WriteReports
+
+if TYPE_CHECKING:
+    from engine.functions.spoiling import Spoiled
 
 MEMORY_AGE_SECONDS = 0.25  # an older figure for Max Memory Used is taken again
 
@@ -152,7 +156,15 @@ class Environment:
             self._log.write([str(error).encode()])
         async with self._stint(self._around.init_seconds, is_init=True) as stint:
             signal, init_ms = await stint.ended(await self._init("init", stint))
-        return init_ms if isinstance(signal, Ready) else None
+        return init_ms + await self._start_slowly() if isinstance(signal, Ready) else None
+
+    async def _start_slowly(self) -> float:
+        """Let the start take longer, if a fault has it so; return by how many milliseconds."""
+        declared = self._around.faults
+        longer = timedelta(0) if declared is None else declared.slow_start(self.function.name)
+        if longer:
+            await self._around.pace.pass_time(longer.total_seconds())
+        return longer / timedelta(milliseconds=1)
 
     def _stint(self, limit_seconds: float, *, is_init: bool = False) -> AbstractAsyncContextManager[Stint]:
         pace, drain = self._around.pace, self._runtime.drain
@@ -225,9 +237,15 @@ class Environment:
                 signal = await self._init("invoke", stint)
             self._log.hold([self._lines.start(started, invocation.request_id)])
             self._tell_of_start(invocation, started, cold_start)
+            spoiled = self._spoiled(invocation)
             if isinstance(signal, Ready):
-                signal = await self._run(invocation, root, stint)
+                if spoiled is not None and spoiled.is_not_run:
+                    signal = spoiled.not_run()
+                else:
+                    signal = await self._run(invocation, root, stint)
             signal, duration_ms = await stint.ended(signal)
+            if spoiled is not None:
+                signal, duration_ms = await spoiled.after_work(signal, duration_ms, self._around.pace)
         fault = None if isinstance(signal, Answered) else self._fault(invocation.request_id, signal)
         if fault is not None and fault.status is not None:
             self._runtime.kill()
@@ -235,6 +253,16 @@ class Environment:
             await self._measure_memory()
         payload = signal.payload if isinstance(signal, Answered) else b"" if fault is None else fault.payload
         return self._conclude(invocation, payload, fault, started, duration_ms, init_ms)
+
+    def _spoiled(self, invocation: Invocation) -> "Spoiled | None":
+        declared = self._around.faults
+        kind = None if declared is None else declared.spoils(self.function.name)
+        if declared is None or kind is None:
+            return None
+        from engine.functions.spoiling import Spoiled
+
+        timeout_ms = self.function.timeout * 1000
+        return Spoiled(declared, kind, self.function.name, invocation.request_id, timeout_ms)
 
     async def _measure_memory(self) -> None:
         """Take the figure for the report again when it is old."""

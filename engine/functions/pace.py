@@ -3,16 +3,19 @@
 A stint is one piece of work in a runtime process, an initialisation or an invocation.
 """
 
+import asyncio
 import os
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from datetime import datetime, timedelta
-from typing import Protocol, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
 from engine.clock import Clock
 from engine.functions.definition import FunctionDefinition
-from engine.functions.handler_clock import HandlerClock
-from engine.functions.runtime import Signal
+
+if TYPE_CHECKING:  # a simulator is ready before they are loaded
+    from engine.functions.handler_clock import HandlerClock
+    from engine.functions.runtime import Signal
 
 # A start takes a processor for a twentieth of a second. More at once than there are processors only delay
 # each other, and meanwhile environments that are warm may have become free.
@@ -30,7 +33,7 @@ class Stint(Protocol):
     def deadline_of_handler(self) -> datetime:
         """Return when the time allowed is over, by the handler's own clock."""
 
-    async def ended(self, signal: Signal) -> tuple[Signal, float]:
+    async def ended(self, signal: "Signal") -> "tuple[Signal, float]":
         """Let the time pass that the work has taken; return what came of it, and the milliseconds.
 
         It is called when the process has done its part: `signal` says how.
@@ -49,7 +52,7 @@ class Pace(Protocol):
     def stint(
         self,
         function: FunctionDefinition,
-        clock: HandlerClock | None,
+        clock: "HandlerClock | None",
         limit_seconds: float,
         drain: Callable[[], None],
         *,
@@ -69,7 +72,10 @@ class Pace(Protocol):
     def alone(self) -> AbstractAsyncContextManager[object]:
         """Do other work with processes, such as ending one, without getting in the way of a stint."""
 
-    def handler_clock(self, make: Callable[[int], HandlerClock]) -> HandlerClock | None:
+    async def pass_time(self, seconds: float) -> None:
+        """Let time pass in which nothing is worked on, as part of what an environment does."""
+
+    def handler_clock(self, make: "Callable[[int], HandlerClock]") -> "HandlerClock | None":
         """Return a clock for a new runtime process, made with the seed given; None where it has the real."""
 
 
@@ -89,7 +95,7 @@ class RealPace:
     def stint(
         self,
         function: FunctionDefinition,  # noqa: ARG002
-        clock: HandlerClock | None,  # noqa: ARG002
+        clock: "HandlerClock | None",  # noqa: ARG002
         limit_seconds: float,
         drain: Callable[[], None],  # noqa: ARG002
         *,
@@ -106,7 +112,15 @@ class RealPace:
     def alone(self) -> "_Nothing":
         return self._nothing
 
-    def handler_clock(self, make: Callable[[int], HandlerClock]) -> HandlerClock | None:  # noqa: ARG002
+    async def pass_time(self, seconds: float) -> None:
+        over = asyncio.Event()
+        timer = self._clock.after_real(seconds, over.set)
+        try:
+            await over.wait()
+        finally:
+            timer.cancel()
+
+    def handler_clock(self, make: "Callable[[int], HandlerClock]") -> "HandlerClock | None":  # noqa: ARG002
         return None
 
 
@@ -132,7 +146,7 @@ class RealStint:
     def deadline_of_handler(self) -> datetime:
         return self._clock.real_now() + timedelta(seconds=self.deadline - self._clock.stopwatch())
 
-    async def ended(self, signal: Signal) -> tuple[Signal, float]:
+    async def ended(self, signal: "Signal") -> "tuple[Signal, float]":
         return signal, self.lasted_ms()
 
 

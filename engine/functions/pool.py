@@ -34,6 +34,7 @@ from engine.value import dataclass
 from engine.watching import FolderWatcher
 
 if TYPE_CHECKING:
+    from engine.faults import Faults
     from engine.functions.environment import Environment
 
 # By then the first process has been started and is busy with its own imports; a watch begins with one too.
@@ -50,6 +51,8 @@ PATIENCE_SECONDS = 0.02
 
 STOPPING = "the simulator is stopping"
 RESERVED_LIMIT_REACHED = "ReservedFunctionConcurrentInvocationLimitExceeded"
+ACCOUNT_LIMIT_REACHED = "ConcurrentInvocationLimitExceeded"
+ENDING = "an environment ends"  # the name of the tasks that see to it
 
 
 @dataclass(slots=True, eq=False)
@@ -86,6 +89,7 @@ class Functions:
         chance: Random | None = None,
         pace: Pace | None = None,
         temporary: Path | None = None,
+        faults: "Faults | None" = None,
     ) -> None:
         """`state` is the state folder, for logs and unpacked code; without one, both end with the simulator.
 
@@ -95,6 +99,7 @@ class Functions:
         files in the `reported` folders, `writers_of` knows which of them a handler has written. Aliases
         choose between versions by `chance`. Time passes at the `pace`, the real one unless given.
         `temporary` is the folder that environments have their own in; it is made, and removed in the end.
+        Declared `faults` strike where there are any.
         """
         self.versions = Versions(definitions, chance or Random())  # noqa: S311 - draws versions, not secrets
         self._present: dict[Environment, Version] = {}  # until their processes have ended
@@ -116,6 +121,7 @@ class Functions:
             temporary=self._temporary,
             init_seconds=init_limit.total_seconds(),
             stop_grace_seconds=stop_grace.total_seconds(),
+            faults=faults,
         )
         self._alive: dict[Environment, float] = {}  # and when they were made, by the loop's time
         self._working: set[Environment] = set()
@@ -171,6 +177,10 @@ class Functions:
         concurrency = state.concurrency
         if concurrency.reserved is not None and concurrency.running >= concurrency.reserved:
             return Throttled(RESERVED_LIMIT_REACHED)
+        faults = self._around.faults
+        if faults is not None and faults.throttles(function, invocation.request_id):
+            is_reserved = concurrency.reserved is not None
+            return Throttled(RESERVED_LIMIT_REACHED if is_reserved else ACCOUNT_LIMIT_REACHED)
         root = trace_root(to_millis(self._clock.now()) // 1000)
         self._lineages[root] = (*invocation.lineage, function)
         concurrency.running += 1
@@ -390,7 +400,7 @@ class Functions:
             state.idle.remove(environment)
         if self._alive.pop(environment, None) is not None:
             state.environments -= 1
-        task = asyncio.get_running_loop().create_task(self._stop(environment, reason))
+        task = asyncio.get_running_loop().create_task(self._stop(environment, reason), name=ENDING)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 

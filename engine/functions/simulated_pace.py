@@ -63,6 +63,9 @@ class SimulatedPace:
             finally:
                 del self._stints[turn]
 
+    async def pass_time(self, seconds: float) -> None:
+        await self._clock.sleep_until(self._clock.now() + timedelta(seconds=seconds))
+
     def alone(self) -> AbstractAsyncContextManager[Turn]:
         return self.turns.turn()
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from engine.arn import Account
 from engine.clock import Clock
@@ -10,6 +11,9 @@ from engine.functions.guard import Guard
 from engine.functions.pace import Pace
 from engine.functions.written_files import WrittenFiles
 from engine.value import dataclass
+
+if TYPE_CHECKING:
+    from engine.faults import Faults
 
 LOOK_AFTER_SECONDS = 0.1  # between two looks at an environment that is at work
 
@@ -30,3 +34,4 @@ class Surroundings:
     temporary: Path
     init_seconds: float
     stop_grace_seconds: float
+    faults: "Faults | None" = None

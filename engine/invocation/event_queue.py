@@ -14,17 +14,20 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from engine.clock import Clock
 from engine.errors import HeadraceError, ResourceNotFound, StoreError
 from engine.feed import EventEmitted, Feed, InvocationThrottled, Notice, RecursionStopped
-from engine.functions.invocation import FunctionRunner, Invocation, Throttled
+from engine.functions.invocation import FunctionRunner, Invocation, InvocationResult, Throttled
 from engine.invocation import event_table, retry, settlement
 from engine.invocation.event import AsyncEvent
 from engine.invocation.event_table import QueuedEvent
 from engine.invocation.settlement import Attempt, EventInvokeConfig
 from engine.store.database import Store
+
+if TYPE_CHECKING:
+    from engine.faults import Faults
 
 LOGGER = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -41,7 +44,10 @@ class EventQueue:
     Add the functions, call `release_leases`, then keep `run()` running; events are accepted all the while.
     """
 
-    def __init__(self, store: Store, clock: Clock, feed: Feed, runner: FunctionRunner) -> None:
+    def __init__(
+        self, store: Store, clock: Clock, feed: Feed, runner: FunctionRunner, faults: "Faults | None" = None
+    ) -> None:
+        self._faults = faults
         self._store = store
         self._clock = clock
         self._feed = feed
@@ -65,7 +71,7 @@ class EventQueue:
             known.configure(config, qualified)
             return
         dispatcher = _Dispatcher(
-            function, config, qualified, self._store, self._clock, self._feed, self._runner
+            function, config, qualified, self._store, self._clock, self._feed, self._runner, self._faults
         )
         self._dispatchers[function] = dispatcher
         if self._group is not None:
@@ -120,8 +126,19 @@ class EventQueue:
         """Look at what was inserted since the last call."""
         while self._inserted:
             dispatcher = self._dispatchers.get(self._inserted.popleft())
-            if dispatcher is not None:
+            if dispatcher is None:
+                continue
+            if self._faults is None:
                 dispatcher.wake()
+            else:
+                self._faults.wake_up(dispatcher.place, dispatcher.wake)
+
+    async def look_again(self) -> None:
+        """Begin what is due, should the wake-up for it have been lost. Raises StoreError."""
+        looking = partial(event_table.with_due, functions=tuple(self._dispatchers), now=self._clock.now())
+        for function in await self._store.read(looking):
+            if function in self._dispatchers:
+                self._dispatchers[function].wake()
 
     async def release_leases(self) -> None:
         """Make everything run again that was in hand when the last simulator on this store ended.
@@ -176,13 +193,17 @@ class _Dispatcher:
         clock: Clock,
         feed: Feed,
         runner: FunctionRunner,
+        faults: "Faults | None",
     ) -> None:
         self.function = function
+        self.place = f"functions.{function}"
         self.started_at: datetime | None = None
         self._store = store
         self._clock = clock
         self._feed = feed
         self._runner = runner
+        self._faults = faults
+        self._redelivered: set[str] = set()  # request ids of events whose success got lost once
         self.configure(config, qualified)
         self._in_hand = 0
         self._more_is_due = False
@@ -229,7 +250,7 @@ class _Dispatcher:
         if room > 0:
             claiming = partial(event_table.claim, function=self.function, now=self._clock.now(), limit=room)
             events, next_due = await self._write(claiming)
-            for event in events:
+            for event in events if self._faults is None else self._faults.reordered(self.place, events):
                 self._in_hand += 1
                 group.create_task(self._handle(event))
             self._more_is_due = len(events) == room
@@ -261,7 +282,11 @@ class _Dispatcher:
                 if self._stopping:
                     return  # its lease is released at the next start
                 attempt = await self._attempt(event)
-            await self._settle(attempt)
+            if self._success_gets_lost(attempt):
+                await self._write(partial(event_table.postpone, event=event, due_at=self._clock.now()))
+                self._changed.set()
+            else:
+                await self._settle(attempt)
         except StoreError as error:
             LOGGER.warning("request %s will run again after the next start: %s", event.request_id, error)
         finally:
@@ -283,7 +308,7 @@ class _Dispatcher:
             return Attempt(event, too_old)
         refusal: retry.Refusal = "throttled"
         try:
-            answer = await self._runner.invoke(self.function, _invocation(event))
+            answer = await self._invoke(event)
         except (HeadraceError, OSError) as error:
             self._note_trouble(str(error))
             refusal, answer = "system_error", None
@@ -302,6 +327,30 @@ class _Dispatcher:
         event = event.answered(answer.payload, answer.executed_version)
         failed = answer.function_error is not None
         return Attempt(event, retry.after_answer(failed, event.attempts, event.accepted_at, now, limits))
+
+    async def _invoke(self, event: QueuedEvent) -> InvocationResult | Throttled:
+        """Run an event; what comes of a duplicate is of no account."""
+        invocation = _invocation(event)
+        if self._faults is None or not self._faults.duplicates(self.place, event.request_id):
+            return await self._runner.invoke(self.function, invocation)
+        runs = (self._runner.invoke(self.function, invocation) for _ in range(2))
+        answer, _ = await asyncio.gather(*runs, return_exceptions=True)
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer
+
+    def _success_gets_lost(self, attempt: Attempt) -> bool:
+        """Say whether a success gets lost, so that the event runs again. That happens to it once."""
+        event, faults = attempt.event, self._faults
+        if faults is None or not isinstance(attempt.step, retry.Succeeded):
+            return False
+        if event.request_id in self._redelivered:
+            self._redelivered.remove(event.request_id)
+            return False
+        if faults.redelivers(self.place, event.request_id):
+            self._redelivered.add(event.request_id)
+            return True
+        return False
 
     async def _settle(self, attempt: Attempt) -> None:
         now = self._clock.now()
@@ -346,7 +395,7 @@ class _Dispatcher:
     def _note_trouble(self, text: str) -> None:
         if text != self._trouble:
             self._trouble = text
-            self._feed.publish(Notice(self._clock.now(), "error", f"functions.{self.function}", text))
+            self._feed.publish(Notice(self._clock.now(), "error", self.place, text))
 
 
 def _invocation(event: QueuedEvent) -> Invocation:

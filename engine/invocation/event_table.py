@@ -138,6 +138,13 @@ def waiting_by_function(connection: sqlite3.Connection) -> dict[str, int]:
     return dict(connection.execute("SELECT function, count(*) FROM event_queue GROUP BY function").fetchall())
 
 
+def with_due(connection: sqlite3.Connection, functions: Sequence[str], now: datetime) -> list[str]:
+    """Return which of the functions have events that are due and in nobody's hands."""
+    sql = "SELECT EXISTS (SELECT 1 FROM event_queue WHERE function = ? AND leased = 0 AND due_at <= ?)"
+    millis = to_millis(now)
+    return [function for function in functions if connection.execute(sql, (function, millis)).fetchone()[0]]
+
+
 def postponed_by_function(connection: sqlite3.Connection, now: datetime) -> list[tuple[str, int, datetime]]:
     """Return each function that has events to be tried later, how many, and when the first is due."""
     return [

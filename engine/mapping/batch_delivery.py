@@ -51,6 +51,7 @@ class BatchDelivery:
         self._window_length = job.settings.tumbling_window
         self._keeping = Trouble(job)
         self._saving: asyncio.Future[DestinationRefused | None] | None = None
+        self._is_redelivered = False
 
     async def deliver(self, records: Sequence[ReadyRecord], request_id: str) -> None:
         """Return once every record is processed or given up. `request_id` is for the first invocation.
@@ -133,6 +134,8 @@ class BatchDelivery:
         members = b"" if window is None else self._members(window, final=False)
         tried = await attempt(self._job, batch, piece, members, self._limits, request_id)
         await self.saved()
+        if isinstance(tried.step, Done) and self._checkpoint_gets_lost(batch):
+            return (piece,)
         if window is not None and tried.state is not None:
             self._progress.window = window.with_state(tried.state)
         step = tried.step
@@ -149,6 +152,16 @@ class BatchDelivery:
             return (step.piece,)
         await self._give_up(batch[step.processed :], step.condition, step.attempts, tried.answer)
         return ()
+
+    def _checkpoint_gets_lost(self, batch: Sequence[ReadyRecord]) -> bool:
+        """Say whether it gets lost that a batch was processed, so that it comes again. That happens once."""
+        job = self._job
+        self._is_redelivered = (
+            job.faults is not None
+            and not self._is_redelivered
+            and job.faults.redelivers(job.place, f"{len(batch)} records")
+        )
+        return self._is_redelivered
 
     async def _try_to_finish(self, window: TumblingWindow, piece: Piece) -> Piece | None:
         members = self._members(window, final=True)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import NAMESPACE_URL, uuid5
 
 from engine.arn import Account
@@ -37,8 +37,12 @@ from engine.mapping.mapping_state import (
     state_of_update,
 )
 from engine.mapping.parameters import QUEUES, with_defaults
+from engine.mapping.stream_mapping import StreamMapping
 from engine.mapping.waits import Wait
 from engine.store.database import Store
+
+if TYPE_CHECKING:
+    from engine.faults import Faults
 
 READY_WITHIN = timedelta(seconds=5)  # a source that cannot be read does not hold up the others for longer
 SHORTEST_PAUSE = timedelta(seconds=1)
@@ -63,6 +67,7 @@ class EventSourceMappings:
         clock: Clock,
         feed: Feed,
         environments: int,
+        faults: "Faults | None" = None,
     ) -> None:
         """`environments` is how many execution environments there may be at once."""
         self.ready = asyncio.Event()
@@ -79,6 +84,7 @@ class EventSourceMappings:
             clock=clock,
             feed=feed,
             environments=environments,
+            faults=faults,
         )
         self._mappings: dict[str, EventSourceMapping] = {}
         self._loops: dict[str, tuple[Loop, asyncio.Task[None]]] = {}
@@ -198,6 +204,12 @@ class EventSourceMappings:
             if event_source_arn in (None, mapping.source_arn)
             and (function_name is None or (wanted is not None and self._target(mapping)[1] == wanted.target))
         ]
+
+    def look_again(self) -> None:
+        """Let all that read streams look for records, should a wake-up have been lost."""
+        for loop, _ in self._loops.values():
+            if isinstance(loop, StreamMapping):
+                loop.look_again()
 
     def waits(self) -> Sequence[tuple[str, str, Wait]]:
         """Return what waits for its time in the hands of mappings, with its source and its function."""

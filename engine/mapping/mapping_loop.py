@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from engine.arn import Account
 from engine.clock import Clock
@@ -22,6 +22,9 @@ from engine.mapping.stream_settings import StreamMappingSettings
 from engine.mapping.waits import Waits
 from engine.store.database import Store
 from engine.value import dataclass
+
+if TYPE_CHECKING:
+    from engine.faults import Faults
 
 
 class Loop(Protocol):
@@ -71,7 +74,9 @@ class LoopBuilder:
         clock: Clock,
         feed: Feed,
         environments: int,
+        faults: "Faults | None" = None,
     ) -> None:
+        self._faults = faults
         self._resources = resources
         self._account = account
         self._runner = runner
@@ -101,6 +106,7 @@ class LoopBuilder:
                 clock=self._clock,
                 feed=self._feed,
                 qualifier=function.qualifier,
+                faults=self._faults,
             )
         if (stream := self._resources.stream_of(mapping.source_arn)) is not None:
             return StreamMapping(
@@ -123,6 +129,7 @@ class LoopBuilder:
                         ],
                     ),
                     qualifier=function.qualifier,
+                    faults=self._faults,
                 )
             )
         raise MissingResource(f"its source {mapping.source_arn} is not there any more")

@@ -87,6 +87,11 @@ class QueueBuffer:
             return None
         return QueueBatch(self._take(count), reason)
 
+    def put_back(self, received: Sequence[ReceivedMessage]) -> None:
+        """Add messages at the head that a batch was to have."""
+        self._received.extendleft(reversed(received))
+        self._bytes += sum([len(each.record) for each in received]) + len(received)
+
     def clear(self) -> list[QueueMessage]:
         """Take everything out."""
         return [each.message for each in self._take(len(self._received))]

@@ -8,7 +8,7 @@ first message. Source: Lambda developer guide, "Using Lambda with Amazon SQS" an
 import asyncio
 from collections.abc import Coroutine, Mapping
 from datetime import datetime, timedelta
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import orjson
 
@@ -34,6 +34,9 @@ from engine.mapping.queue_scaling import (
 from engine.mapping.source import QueueMessage, QueueSource
 from engine.mapping.waits import Waits
 from engine.value import dataclass
+
+if TYPE_CHECKING:
+    from engine.faults import Faults
 
 SHORTEST_PAUSE = timedelta(seconds=1)
 LONGEST_PAUSE = timedelta(seconds=30)
@@ -92,8 +95,10 @@ class QueueMapping:
         clock: Clock,
         feed: Feed,
         qualifier: str | None = None,
+        faults: "Faults | None" = None,
     ) -> None:
         """`qualifier` is that of the function, if the mapping has one."""
+        self._faults = faults
         self.ready = asyncio.Event()
         self.waits = Waits()
         self._source = source
@@ -146,7 +151,7 @@ class QueueMapping:
             try:
                 while True:
                     await self._wait_for_slot()
-                    batch = await self._next_batch(group)
+                    batch = self._cut(await self._next_batch(group))
                     self._running += 1
                     self._begin(group, self._delivery.deliver(batch, self._one_has_ended))
                     if self._buffer and not self._may_go_on_at_once():
@@ -193,6 +198,20 @@ class QueueMapping:
                 await self._receive(group, self._options.batch_size - len(self._buffer), closes_at - now)
             now = self._clock.now()
         return batch
+
+    def _cut(self, batch: QueueBatch) -> QueueBatch:
+        """Return what is left of a batch that a fault makes smaller; the rest is back in the buffer."""
+        if self._faults is None:
+            return batch
+        count = self._faults.cut(self._place, len(batch.received))
+        if count == len(batch.received):
+            return batch
+        self._buffer.put_back(batch.received[count:])
+        return QueueBatch(batch.received[:count], batch.reason)
+
+    @property
+    def _place(self) -> str:
+        return f"{self._source.name} -> functions.{self._function}"
 
     async def _receive_first(self, group: asyncio.TaskGroup) -> None:
         """Receive until there is something for the function: enough for all free slots, if order allows."""
@@ -264,8 +283,7 @@ class QueueMapping:
             self._told.clear()
         elif text not in self._told:
             self._told.add(text)
-            place = f"{self._source.name} -> functions.{self._function}"
-            self._feed.publish(Notice(self._clock.now(), "error", place, text))
+            self._feed.publish(Notice(self._clock.now(), "error", self._place, text))
 
 
 def _as_it_is(message: QueueMessage) -> dict[str, Any]:

@@ -115,10 +115,19 @@ class ShardLane:
             await self._wait(step.moment, len(batch.records), "batching window")
             return False
         self._growing = None
-        request_id, job = new_request_id(), self._job
-        job.publish(BatchClosed(job.now, job.function, job.source.name, request_id, len(batch.records), step))
-        await self._delivery.deliver(batch.records, request_id)
+        request_id, job, records = new_request_id(), self._job, self._cut(batch.records)
+        job.publish(BatchClosed(job.now, job.function, job.source.name, request_id, len(records), step))
+        await self._delivery.deliver(records, request_id)
         return False
+
+    def _cut(self, records: Sequence[ReadyRecord]) -> Sequence[ReadyRecord]:
+        """Return what is left of a batch that a fault makes smaller; the rest waits again, at the head."""
+        job = self._job
+        count = len(records) if job.faults is None else job.faults.cut(job.place, len(records))
+        rest = records[count:]
+        self._waiting.extendleft(reversed(rest))
+        self._waiting_bytes += sum([len(record.json) for record in rest])
+        return records[:count] if rest else records
 
     def _grow(self) -> GrowingBatch | None:
         """Put what waits into the growing batch; return it, None when there is none or its window is over."""

@@ -2,7 +2,7 @@
 
 import asyncio
 from datetime import datetime
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from engine.clock import Clock
 from engine.feed import Fact, Feed, Notice
@@ -14,6 +14,9 @@ from engine.mapping.source import StreamSource
 from engine.mapping.stream_settings import StreamMappingSettings
 from engine.mapping.waits import Waits
 from engine.store.database import Store
+
+if TYPE_CHECKING:
+    from engine.faults import Faults
 
 ProcessingResult = Literal["No records processed", "OK", "PROBLEM: Function call failed"]
 
@@ -36,7 +39,9 @@ class StreamJob:
         feed: Feed,
         criteria: FilterCriteria,
         qualifier: str | None = None,
+        faults: "Faults | None" = None,
     ) -> None:
+        self.faults = faults
         self.uuid = uuid
         self.source = source
         self.function = function
@@ -65,8 +70,12 @@ class StreamJob:
 
     def notice(self, text: str) -> None:
         """Tell of an error that a user should know about."""
-        place = f"{self.source.name} -> functions.{self.function}"
-        self._feed.publish(Notice(self.clock.now(), "error", place, text))
+        self._feed.publish(Notice(self.clock.now(), "error", self.place, text))
+
+    @property
+    def place(self) -> str:
+        """The mapping, as facts name it."""
+        return f"{self.source.name} -> functions.{self.function}"
 
     @property
     def now(self) -> datetime:

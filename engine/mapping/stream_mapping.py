@@ -61,7 +61,7 @@ class StreamMapping:
         """
         self._job.stopping.clear()
         async with asyncio.TaskGroup() as group:
-            unlisten = self._job.source.listen(self._wake)
+            unlisten = self._job.source.listen(self._hear)
             try:
                 await self._persist(self._begin)
                 self.ready.set()
@@ -146,7 +146,14 @@ class StreamMapping:
         self._shard_ended.set()
         self._news.set()
 
-    def _wake(self) -> None:
+    def _hear(self) -> None:
+        if self._job.faults is None:
+            self.look_again()
+        else:
+            self._job.faults.wake_up(self._job.place, self.look_again)
+
+    def look_again(self) -> None:
+        """Look for new records and shards."""
         for run in self._runs.values():
             run.wake()
         self._news.set()

@@ -11,25 +11,38 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from engine.clock import Clock
 from engine.errors import StoreBusy, StoreError, StoreFull, StoreTooNew
 from engine.store.connection import Connection, connect
 
+if TYPE_CHECKING:
+    from engine.faults import Faults
+
 T = TypeVar("T")
 Operation = Callable[[sqlite3.Connection], Any]
+Outcome = tuple[Any, Exception | None]
 
 BUSY_TIMEOUT_SECONDS = 2.0  # for a lock that another program holds on the file
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 class Store:
-    """The database of one simulator; `path` None keeps it in memory. Enter it with `async with`."""
+    """The database of one simulator; `path` None keeps it in memory. Enter it with `async with`.
 
-    def __init__(self, path: Path | None, clock: Clock) -> None:
+    `on_commit` is called after each commit. Declared `faults` of the store strike while it `may_fail`; those
+    of the simulator always do: after a crash the store accepts and answers nothing.
+    """
+
+    def __init__(self, path: Path | None, clock: Clock, faults: "Faults | None" = None) -> None:
         self.path = path
+        self.on_commit: Callable[[], None] | None = None
+        self.may_fail = False
         self._clock = clock
+        self._faults = faults
+        self._is_dead = False
+        self._asked: list[asyncio.Future[Any]] = []  # by the group that is being committed
         self._connection: Connection | None = None
         self._pending: list[tuple[Operation, asyncio.Future[Any]]] = []
         self._committing: asyncio.Task[None] | None = None
@@ -46,13 +59,19 @@ class Store:
         except BaseException:
             await self._close_connection()
             raise
+        if self._faults is not None:
+            self._forget = self._faults.on_crash(self._die)
         return self
 
     async def __aexit__(self, *_: object) -> None:
         """Commit what was asked for, then close."""
-        while self._committing is not None:
-            await asyncio.shield(self._committing)
-        await self._close_connection()
+        try:
+            while self._committing is not None:
+                await asyncio.shield(self._committing)
+        finally:
+            if self._faults is not None:
+                self._forget()
+            await self._close_connection()
 
     async def write(self, operation: Callable[[sqlite3.Connection], T]) -> T:
         """Run `operation` in the next group's transaction; return its result after COMMIT.
@@ -61,6 +80,8 @@ class Store:
         own statements alone and is raised here. Raises StoreFull or StoreBusy when the group could not be
         committed: then nothing of it was kept. An asker that is cancelled does not undo its operation.
         """
+        if self._is_dead:
+            raise asyncio.CancelledError
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
         self._pending.append((operation, future))
@@ -79,10 +100,13 @@ class Store:
         try:
             while self._pending:
                 group, self._pending = self._pending, []
+                self._asked = [future for _, future in group]
                 try:
-                    outcomes = await self._run(partial(_run_group, [operation for operation, _ in group]))
+                    outcomes = await self._commit([operation for operation, _ in group])
                 except Exception as problem:  # noqa: BLE001 - whatever it is, the askers must hear of it
                     outcomes = [(None, problem)] * len(group)
+                if self.on_commit is not None and not self._is_dead:
+                    self.on_commit()
                 for (_, future), (result, error) in zip(group, outcomes, strict=True):
                     if future.done():
                         continue
@@ -95,7 +119,34 @@ class Store:
         finally:
             self._committing = None
 
+    async def _commit(self, operations: Sequence[Operation]) -> Sequence[Outcome]:
+        """Run a group, unless the faults have something else in mind."""
+        faults = self._faults
+        if faults is None:
+            return await self._run(partial(_run_group, operations))
+        crash = faults.next_commit()
+        if crash == "before":
+            faults.crash(f"before commit {faults.commits}")
+            return [(None, None)] * len(operations)
+        error = faults.store_error(self.path, len(operations)) if self.may_fail else None
+        if isinstance(error, StoreBusy):
+            return [(None, error)] * len(operations)
+        outcomes = await self._run(partial(_run_group, operations, failing=error))
+        if crash == "after":
+            faults.crash(f"after commit {faults.commits}")
+        return outcomes
+
+    def _die(self) -> None:
+        """Accept and answer nothing more: whoever asks, or has asked, is cancelled."""
+        self._is_dead = True
+        asked = [*self._asked, *(future for _, future in self._pending)]
+        self._pending.clear()
+        for future in asked:
+            future.cancel()
+
     async def _run(self, operation: Callable[[sqlite3.Connection], T]) -> T:
+        if self._is_dead:
+            raise asyncio.CancelledError
         if self._connection is None:
             raise StoreError(f"the store {self.path} is closed")
         return await self._connection.run(operation)
@@ -147,10 +198,13 @@ def migrate(connection: sqlite3.Connection, path: Path | None) -> None:
 
 
 def _run_group(
-    operations: Sequence[Operation], connection: sqlite3.Connection
-) -> list[tuple[Any, Exception | None]]:
-    """Run all operations in one transaction; return a result or an error for each."""
-    outcomes: list[tuple[Any, Exception | None]] = []
+    operations: Sequence[Operation], connection: sqlite3.Connection, failing: StoreError | None = None
+) -> list[Outcome]:
+    """Run all operations in one transaction; return a result or an error for each.
+
+    `failing` is what the commit meets in the end, instead of committing.
+    """
+    outcomes: list[Outcome] = []
     try:
         connection.execute("BEGIN IMMEDIATE")
         for operation in operations:
@@ -163,6 +217,8 @@ def _run_group(
                 connection.execute("ROLLBACK TO operation")
                 outcomes.append((None, error))
             connection.execute("RELEASE operation")
+        if failing is not None:
+            raise failing
         connection.execute("COMMIT")
     except Exception as error:  # noqa: BLE001 - every asker hears of it, each from its own future
         if connection.in_transaction:

@@ -50,7 +50,9 @@ class Table:
         watcher: FolderWatcher,
         clock: Clock,
         feed: Feed,
+        on_change: Callable[[], None] = lambda: None,
     ) -> None:
+        """`on_change` is called before those who listen: for somebody who looks after them."""
         self.name = f"tables.{name}"
         self.ready = asyncio.Event()
         self._table_name = name
@@ -62,6 +64,7 @@ class Table:
         self._path = settings.database.absolute()
         self._database = UserDatabase(self._path, clock)
         self._reader = TableReader(name, settings, account, clock, _label(clock.now()))
+        self._on_change = on_change
         self._listeners: list[Callable[[], None]] = []
         self._newest: int | None = None
         self._owes_a_call = False
@@ -187,6 +190,7 @@ class Table:
         self._tell_what_changed()
         if sight.newest is not None and (sight.newest != self._newest or self._owes_a_call):
             self._newest, self._owes_a_call = sight.newest, False
+            self._on_change()
             for listener in self._listeners:
                 listener()
 

@@ -45,7 +45,9 @@ class Tables(Mapping[str, "Table"]):
         watcher: FolderWatcher,
         clock: Clock,
         feed: Feed,
+        on_change: Callable[[], None] = lambda: None,
     ) -> None:
+        """`on_change` is called when a table has changed, beside those who listen to it."""
         self.configured = configured
         self.database = state / DATABASE
         self.account = account
@@ -54,6 +56,7 @@ class Tables(Mapping[str, "Table"]):
         self.ready = asyncio.Event()
         self._watcher = watcher
         self._feed = feed
+        self._on_change = on_change
         self._catalog: Catalog | None = None
         self._opening = asyncio.Lock()
         self._streams: dict[str, Table] = {}
@@ -126,6 +129,7 @@ class Tables(Mapping[str, "Table"]):
             watcher=self._watcher,
             clock=self.clock,
             feed=self._feed,
+            on_change=self._on_change,
         )
         self._start(name, table)
         return table

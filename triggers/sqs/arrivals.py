@@ -22,6 +22,11 @@ class Arrivals:
         self._alarm: asyncio.Task[None] | None = None
         self._alarm_at: datetime | None = None
 
+    @property
+    def is_awaited(self) -> bool:
+        """Whether anybody waits."""
+        return bool(self._waiting)
+
     def ring(self) -> None:
         """Wake everybody who waits."""
         self.count += 1

@@ -166,6 +166,12 @@ def counts(connection: sqlite3.Connection, queue: QueueAttributes, now: datetime
     return Counts(visible, in_flight, hidden - in_flight)
 
 
+def has_visible(connection: sqlite3.Connection, queue: str, now: datetime) -> bool:
+    """Say whether a queue has messages that can be received, or only wait for others of their group."""
+    sql = "SELECT EXISTS (SELECT 1 FROM sqs_messages WHERE queue = ? AND visible_at <= ?)"
+    return bool(connection.execute(sql, (queue, to_millis(now))).fetchone()[0])
+
+
 def hidden_by_queue(connection: sqlite3.Connection, now: datetime) -> list[tuple[str, int, datetime]]:
     """Return, for each queue with hidden or delayed messages, how many and when the first will show.
 

@@ -6,9 +6,11 @@ Source: Amazon SQS API reference and developer guide.
 import asyncio
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
+from typing import TYPE_CHECKING
 
 from engine.arn import Account
 from engine.clock import Clock
@@ -26,6 +28,7 @@ from triggers.sqs.message_table import (
     Counts,
     MessageRow,
     counts,
+    has_visible,
     oldest_kept,
     oldest_messages,
     to_received_message,
@@ -36,6 +39,10 @@ from triggers.sqs.redrive import MOVED_AT_ONCE, MoveTask, check_destination, mov
 from triggers.sqs.removal import begin_purge, drop_expired, purge_some
 from triggers.sqs.send import send
 from triggers.sqs.settings import QueueSettings
+
+if TYPE_CHECKING:
+    from engine.faults import Faults
+    from triggers.sqs.queue_faults import QueueFaults
 
 IN_FLIGHT_MOST = 120_000  # the quota of both kinds of queue
 IN_HAND_MOST = 20_000  # receipts that are remembered for the mappings that have them
@@ -59,7 +66,9 @@ class Queue:
         feed: Feed | None = None,
         queues: Mapping[str, "Queue"] | None = None,
         in_flight_most: int = IN_FLIGHT_MOST,
+        faults: "Faults | None" = None,
     ) -> None:
+        self._faults = None if faults is None else _queue_faults(faults, f"queues.{name}")
         self.attributes = attributes or QueueAttributes.default(name, account)
         self.name = f"queues.{name}"
         self.arn = self.attributes.arn
@@ -97,7 +106,8 @@ class Queue:
         self.wake()
         if now >= self._swept_at + SWEEP_INTERVAL:  # where nobody receives, nobody finds what has expired
             self._swept_at = now
-            await self._store.write(partial(drop_expired, queue=self.attributes, now=now))
+            with suppress(StoreError):  # the next sweep will do; what was sent is stored
+                await self._store.write(partial(drop_expired, queue=self.attributes, now=now))
         return sent
 
     def send_in(
@@ -118,7 +128,17 @@ class Queue:
 
     def wake(self) -> None:
         """Let those who wait for messages look again."""
-        self._arrivals.ring()
+        if self._faults is None:
+            self._arrivals.ring()
+        else:
+            self._faults.wake_up(self._arrivals.ring)
+
+    async def look_again(self) -> None:
+        """Let those who wait look again if there are messages: a wake-up may have been lost."""
+        if self._arrivals.is_awaited:
+            looking = partial(has_visible, queue=self.attributes.name, now=self._clock.now())
+            if await self._store.read(looking):
+                self._arrivals.ring()
 
     async def receive(
         self,
@@ -171,7 +191,13 @@ class Queue:
     async def delete(self, receipt_handles: Sequence[str]) -> None:
         """Delete messages for good. Handles that mean nothing any more are passed over."""
         found = self._receipts_of(receipt_handles)
-        await self._delete(found)
+        lost = self._faults.lost_deletes(found, self.attributes) if self._faults is not None else ()
+        if lost:
+            await self._store.write(partial(receipts.leave_hidden, queue=self.attributes, receipts=lost))
+            gone = set(lost)
+            found = [receipt for receipt in found if receipt not in gone]
+        if found:
+            await self._delete(found)
 
     async def delete_message(self, receipt_handle: str) -> None:
         """Delete a message; one that is gone already is a success.
@@ -318,7 +344,10 @@ class Queue:
 
     async def _claim(self, wanted: Receiving) -> Received:
         """Receive what there is now; if cancelled meanwhile, give it back before leaving."""
-        operation = partial(receive, queue=self._attributes_now(), wanted=wanted, now=self._clock.now())
+        queue = self._attributes_now()
+        if self._faults is not None:
+            wanted = self._faults.drawn(wanted, queue)
+        operation = partial(receive, queue=queue, wanted=wanted, now=self._clock.now())
         claiming = asyncio.ensure_future(self._store.write(operation))
         try:
             received = await asyncio.shield(claiming)
@@ -327,6 +356,10 @@ class Queue:
             raise
         self._in_flight_at_most += len(received.rows)
         self._tell_of_redriven(received)
+        if self._faults is not None:
+            self._faults.tell(received)
+            if received.duplicated:
+                self.wake()
         return received
 
     def _attributes_now(self) -> QueueAttributes:
@@ -387,13 +420,22 @@ def configured_queues(
     feed: Feed,
     *,
     into: dict[str, Queue] | None = None,
+    faults: "Faults | None" = None,
 ) -> dict[str, Queue]:
     """Return all configured queues by name, added to those given; they know all as dead-letter queues."""
     queues: dict[str, Queue] = {} if into is None else into
     for name, each in settings.items():
         attributes = QueueAttributes.configured(name, each, account)
-        queues[name] = Queue(name, account, store, clock, attributes=attributes, feed=feed, queues=queues)
+        queues[name] = Queue(
+            name, account, store, clock, attributes=attributes, feed=feed, queues=queues, faults=faults
+        )
     return queues
+
+
+def _queue_faults(faults: "Faults", name: str) -> "QueueFaults":
+    from triggers.sqs.queue_faults import QueueFaults  # only where any are declared
+
+    return QueueFaults(faults, name)
 
 
 def _receipt(handle: str) -> Receipt:

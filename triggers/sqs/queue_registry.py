@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
+from typing import TYPE_CHECKING
 
 import orjson
 
@@ -29,6 +30,9 @@ from triggers.sqs.queue import Queue, configured_queues
 from triggers.sqs.queue_table import StoredQueue
 from triggers.sqs.settings import QueueSettings
 
+if TYPE_CHECKING:
+    from engine.faults import Faults
+
 Listener = Callable[[str], None]
 
 
@@ -43,13 +47,14 @@ class QueueRegistry:
         store: Store,
         clock: Clock,
         feed: Feed,
+        faults: "Faults | None" = None,
     ) -> None:
         """`settings` are those of the configured queues, by name."""
         self.queues = queues
         self.account = account
         self.move_tasks = MoveTasks(store, clock)
         self._settings = settings
-        self._store, self._clock, self._feed = store, clock, feed
+        self._store, self._clock, self._feed, self._faults = store, clock, feed, faults
         self._stored: dict[str, StoredQueue] = {}
         self._listeners: list[Listener] = []
         self._changing = asyncio.Lock()
@@ -59,7 +64,13 @@ class QueueRegistry:
         stored = await self._store.read(queue_table.load)
         self._stored = {each.name: each for each in stored}
         configured = configured_queues(
-            self._settings, self.account, self._store, self._clock, self._feed, into=self.queues
+            self._settings,
+            self.account,
+            self._store,
+            self._clock,
+            self._feed,
+            into=self.queues,
+            faults=self._faults,
         )
         for each in stored:
             if each.name in configured:
@@ -177,6 +188,7 @@ class QueueRegistry:
             attributes=attributes,
             feed=self._feed,
             queues=self.queues,
+            faults=self._faults,
         )
         queue.created_at = from_millis(stored.created_at or 0)
         queue.changed_at = from_millis(stored.changed_at or 0)

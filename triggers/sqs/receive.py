@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 import orjson
 
 from engine.clock import from_millis, to_millis
+from engine.faults import shuffled
 from engine.value import dataclass
 from triggers.sqs import fairness, fifo, message_table, redrive
 from triggers.sqs.attributes import QueueAttributes
@@ -30,26 +31,33 @@ LONGEST_CHARACTER = 4  # bytes, as JSON in UTF-8
 class Receiving:
     """A request for up to `limit` messages; `leased` when a mapping of the running simulator makes it.
 
-    With `most_bytes`, no more are wanted than make about so many bytes of JSON, but one.
+    With `most_bytes`, no more are wanted than make about so many bytes of JSON, but one. Declared faults say
+    at which indexes messages that are received for the first time stay visible, and that messages come in
+    another order, which follows from `order_seed`; both mean nothing in a FIFO queue.
     """
 
     limit: int
     visibility_timeout: timedelta
     leased: bool = False
     most_bytes: int | None = None
+    stay_visible: frozenset[int] = frozenset()
+    order_seed: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Received:
     """What a receive came to; times are milliseconds from 1970.
 
-    Without messages, `next_at` is when there may be some, None when there are none at all.
+    Without messages, `next_at` is when there may be some, None when there are none at all. `duplicated` are
+    the ids of messages that have stayed visible.
     """
 
     rows: list[MessageRow]
     received_at: int
     redriven: list[MessageRow] = field(default_factory=list)
     next_at: datetime | None = None
+    duplicated: Sequence[str] = ()
+    is_reordered: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +87,9 @@ def receive(
             fitting = found.deliverable[: _count_within(found.deliverable, wanted.most_bytes)]
             rows = _hide(connection, fitting, wanted, millis)
             _settle(connection, queue, candidates)
-            return Received(rows, millis, redriven)
+            duplicated = _show(connection, rows, wanted, millis) if wanted.stay_visible else ()
+            is_reordered = wanted.order_seed is not None and len(rows) > 1
+            return Received(rows, millis, redriven, duplicated=duplicated, is_reordered=is_reordered)
         _settle(connection, queue, candidates)
     return Received([], millis, redriven, _next_at(connection, queue, millis))
 
@@ -108,7 +118,7 @@ def _candidates(
         if any(row.group_id is not None for row in rows):
             rows = fairness.quiet_first(connection, queue.name, rows, now)
         rows.sort()
-        return rows
+        return rows if wanted.order_seed is None else shuffled(rows, wanted.order_seed)[: wanted.limit]
     found: list[MessageRow] = []
     limit = wanted.limit
     for group in fifo.ready_groups(connection, queue.name, now, limit):
@@ -122,8 +132,9 @@ def _oldest_visible(
 ) -> list[MessageRow]:
     """Read so many messages as are wanted, and stop when they are more than enough bytes."""
     rows: list[MessageRow] = []
+    limit = wanted.limit if wanted.order_seed is None else 2 * wanted.limit  # to choose from
     following, place = "", tuple[int, ...]()
-    while (missing := min(ROWS_AT_ONCE, wanted.limit - len(rows))) > 0:
+    while (missing := min(ROWS_AT_ONCE, limit - len(rows))) > 0:
         chunk = message_table.select(
             connection,
             f"queue = ? AND visible_at <= ?{following} ORDER BY visible_at, sequence LIMIT ?",
@@ -174,6 +185,20 @@ def _hide(
         )
         for row in rows
     ]
+
+
+def _show(
+    connection: sqlite3.Connection, rows: Sequence[MessageRow], wanted: Receiving, now: int
+) -> list[str]:
+    """Leave messages visible that were received for the first time; return their ids."""
+    staying = [
+        row for index, row in enumerate(rows) if index in wanted.stay_visible and row.receive_count == 1
+    ]
+    connection.executemany(
+        "UPDATE sqs_messages SET visible_at = ?, leased = 0 WHERE sequence = ?",
+        [(now, row.sequence) for row in staying],
+    )
+    return [row.message_id for row in staying]
 
 
 def _settle(connection: sqlite3.Connection, queue: QueueAttributes, rows: Sequence[MessageRow]) -> None:
