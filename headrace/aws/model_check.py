@@ -6,14 +6,14 @@ know are refused by name.
 
 import binascii
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
 from engine.errors import ValidationFailed
-from headrace.aws.json_protocol import BadInput
-from headrace.aws.service_model import Model
+from headrace.aws.json_protocol import BadInput, Input, Operation
+from headrace.aws.service_model import Model, service_model
 
 LONGEST_SHOWN = 1000  # characters of a value in a message
 
@@ -34,6 +34,27 @@ def checked(model: Model, operation: str, members: Mapping[str, Any]) -> dict[st
         noun = "errors" if count > 1 else "error"
         raise ValidationFailed(f"{count} validation {noun} detected: {'; '.join(violations)}")
     return dict(found)
+
+
+def checking(
+    service: str,
+    version: str,
+    operations: Mapping[str, Callable[[Mapping[str, Any]], Awaitable[Mapping[str, Any]]]],
+) -> dict[str, Operation]:
+    """Return operations that take what a client sent as those of a service take what has been checked."""
+    return {name: _checking(service, version, name, each) for name, each in operations.items()}
+
+
+def _checking(
+    service: str,
+    version: str,
+    name: str,
+    operation: Callable[[Mapping[str, Any]], Awaitable[Mapping[str, Any]]],
+) -> Operation:
+    async def operate(given: Input) -> Mapping[str, Any]:
+        return await operation(checked(service_model(service, version), name, given.members))
+
+    return operate
 
 
 def _read(model: Model, shape_name: str, value: Any, place: str) -> Any:

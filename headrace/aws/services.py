@@ -20,10 +20,12 @@ from headrace.operations import OPERATIONS_PATH, PUBLISH, perform, perform_publi
 
 if TYPE_CHECKING:
     from headrace.aws.dynamodb import DynamodbWire
+    from headrace.aws.iam import IamWire
     from headrace.aws.lambda_control import LambdaControl
     from headrace.aws.other_services import OtherServices
     from headrace.aws.s3 import S3Wire
     from headrace.aws.sns import SnsWire
+    from headrace.aws.sts import StsWire
     from headrace.simulator import Simulator
     from headrace.time_control import TimeControl
 
@@ -94,6 +96,25 @@ async def served(simulator: "Simulator") -> AsyncIterator[Endpoint]:
         return await sns_wire().handle(request)
 
     @cache
+    def iam_wire() -> "IamWire":
+        from headrace.aws.iam import IamWire
+
+        return IamWire(account, simulator.store, clock)
+
+    async def iam(request: web.BaseRequest) -> web.StreamResponse:
+        return await iam_wire().handle(request)
+
+    @cache
+    def sts_wire() -> "StsWire":
+        from headrace.aws.credentials import KeyPair
+        from headrace.aws.sts import StsWire
+
+        return StsWire(account, clock, KeyPair(), functions.lineage_of, iam_wire().role_id_of)
+
+    async def sts(request: web.BaseRequest) -> web.StreamResponse:
+        return await sts_wire().handle(request)
+
+    @cache
     def dynamodb_wire() -> "DynamodbWire":
         from headrace.aws.dynamodb import DynamodbWire
 
@@ -141,6 +162,8 @@ async def served(simulator: "Simulator") -> AsyncIterator[Endpoint]:
         "sqs": sqs.query_handler(),
         "sns": sns,
         "scheduler": scheduler,
+        "iam": iam,
+        "sts": sts,
     }
     handlers = Handlers(lambda_, s3, control, targets, signed, other)
     async with Endpoint(simulator.listener, handlers, GRACE_SECONDS, simulator.pace.request) as endpoint:

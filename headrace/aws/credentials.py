@@ -1,0 +1,59 @@
+"""Access keys: the configured pair, and those that STS gives out, whose secrets follow from it.
+
+A session token says whose it is, so that nothing has to be remembered of the sessions that were begun.
+"""
+
+import base64
+import binascii
+import hmac
+
+import orjson
+
+from engine.functions.variables import ACCESS_KEY_ID, SECRET_ACCESS_KEY
+from engine.random_uuid import random_hex
+from engine.value import dataclass
+
+TEMPORARY = "ASIA"
+
+
+@dataclass(frozen=True, slots=True)
+class KeyPair:
+    """An access key and its secret."""
+
+    access_key_id: str = ACCESS_KEY_ID
+    secret_access_key: str = SECRET_ACCESS_KEY
+
+    def secret_of(self, access_key_id: str) -> str | None:
+        """Return the secret of an access key: this one, or one that was given out with it; else None."""
+        if access_key_id == self.access_key_id:
+            return self.secret_access_key
+        if not access_key_id.startswith(TEMPORARY):
+            return None
+        digest = hmac.digest(self.secret_access_key.encode(), access_key_id.encode(), "sha256")
+        return base64.b64encode(digest).decode()[:40]
+
+    def temporary(self) -> "KeyPair":
+        """Return a new pair that belongs to this one."""
+        access_key_id = TEMPORARY + random_hex(16).upper()
+        return KeyPair(access_key_id, self.secret_of(access_key_id) or "")
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Whose request it is, as STS says it."""
+
+    user_id: str
+    arn: str
+
+    def session_token(self) -> str:
+        """Return a token that stands for this caller."""
+        return base64.b64encode(orjson.dumps([self.user_id, self.arn])).decode()
+
+
+def caller_of(session_token: str) -> Caller | None:
+    """Return whom a token stands for; None for one that was not given out here."""
+    try:
+        user_id, arn = orjson.loads(base64.b64decode(session_token, validate=True))
+    except (binascii.Error, ValueError, TypeError):
+        return None
+    return Caller(user_id, arn) if isinstance(user_id, str) and isinstance(arn, str) else None
