@@ -147,8 +147,8 @@ class Simulator:
             on_change=self.safety_net.spread,
         )
         await self.sources.buckets.open()
-        await self.sources.tables.open()
-        stack.push_async_callback(self.sources.tables.close)
+        stack.push_async_callback(self.sources.close)
+        await self.sources.open_tables()
         self.destinations = Destinations(
             configuration,
             self.channels,

@@ -1,5 +1,6 @@
 """The sources of a configuration that run by themselves: watched folders and tables."""
 
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ from triggers.dynamodb.tables import Tables
 from triggers.s3.buckets import Buckets
 
 if TYPE_CHECKING:
+    from triggers.dynamodb.catalog import Catalog
     from triggers.dynamodb.settings import TableSettings
     from triggers.s3.bucket import Bucket
 
@@ -55,6 +57,8 @@ class Sources:
             store=store,
             clock=clock,
         )
+        self._catalog: Catalog | None = None
+        self._opening = asyncio.Lock()
         self.tables = Tables(
             self._table_settings(),
             state=configuration.state,
@@ -105,6 +109,27 @@ class Sources:
             writers_of=self._functions.writers_of,
             destination_of=self.destination_of,
         )
+
+    async def open_tables(self) -> None:
+        """Open the tables that are configured, and those that were made before. Raises StoreError."""
+        if await self.tables.open():
+            await self.catalog()
+
+    async def catalog(self) -> "Catalog":
+        """Return the tables as requests see them. Raises StoreError."""
+        async with self._opening:
+            if self._catalog is None:
+                from triggers.dynamodb.catalog import Catalog
+
+                catalog = Catalog(self.tables)
+                await catalog.open()
+                self._catalog = catalog
+            return self._catalog
+
+    async def close(self) -> None:
+        """Close the databases that requests have used."""
+        if self._catalog is not None:
+            await self._catalog.close()
 
     def _table_settings(self) -> "dict[str, TableSettings]":
         return {

@@ -21,7 +21,6 @@ from headrace.aws.dynamodb_transactions import TransactionRequests
 from headrace.aws.error_body import REQUEST_ID, not_implemented
 from triggers.dynamodb.catalog import Catalog
 from triggers.dynamodb.errors import NotSerializable
-from triggers.dynamodb.tables import Tables
 
 LOGGER = logging.getLogger(__name__)
 BODY_BYTES = 24 * 1024 * 1024  # sixteen megabytes of items, in base64
@@ -39,15 +38,16 @@ Operation = Callable[[Members], Awaitable[Members]]
 class DynamodbWire:
     """Answers for all tables."""
 
-    def __init__(self, tables: Tables) -> None:
-        self._tables = tables
+    def __init__(self, catalog: Callable[[], Awaitable[Catalog]]) -> None:
+        """`catalog` returns the tables; it is asked at the first request."""
+        self._catalog = catalog
         self._operations: Mapping[str, Mapping[str, Operation]] | None = None
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one request, also with what the operation refuses; unexpected errors pass through."""
         service, _, name = request.headers["X-Amz-Target"].rpartition(".")
         if self._operations is None:
-            self._operations = _operations(await self._tables.catalog())
+            self._operations = _operations(await self._catalog())
         operation = self._operations[service].get(name)
         if operation is None:
             return not_implemented(service, name, "json")

@@ -20,7 +20,7 @@ from headrace.aws.model_check import checked
 from headrace.aws.service_model import service_model
 from triggers.dynamodb.capture import POSITIONS_PER_MILLISECOND
 from triggers.dynamodb.catalog import Catalog
-from triggers.dynamodb.errors import ExpiredIterator, TableNotFound, TrimmedDataAccess
+from triggers.dynamodb.errors import ExpiredIterator, TableNotFound
 from triggers.dynamodb.record import FIRST_SEQUENCE_NUMBER, sequence_number
 from triggers.dynamodb.table import Table
 
@@ -29,7 +29,6 @@ Operation = Callable[[Members], Awaitable[Members]]
 LISTED = 100  # streams or shards in a page
 MOST_RECORDS = 1000
 LIFETIME = timedelta(minutes=15)
-RETENTION = timedelta(hours=24)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,14 +118,8 @@ class StreamRequests:
         if kind in ("AT_SEQUENCE_NUMBER", "AFTER_SEQUENCE_NUMBER"):
             if number is None or not number.isdigit():
                 raise ValidationFailed(f"A SequenceNumber of this stream must be given for the type {kind}")
-            position = int(number) - FIRST_SEQUENCE_NUMBER
-            moment = from_millis(max(position, 0) // POSITIONS_PER_MILLISECOND)
-            if self._catalog.clock.world.now() - moment > RETENTION:
-                raise TrimmedDataAccess(
-                    "The operation attempted to read past the oldest stream record in a shard: "
-                    f"SequenceNumber {number}"
-                )
-            return position - int(kind == "AT_SEQUENCE_NUMBER")
+            # Of what has been trimmed, the oldest record that is left comes next.
+            return int(number) - FIRST_SEQUENCE_NUMBER - int(kind == "AT_SEQUENCE_NUMBER")
         if number is not None:
             raise ValidationFailed(f"SequenceNumber is not for iterators of the type {kind}")
         if kind == "AT_TIMESTAMP":

@@ -118,7 +118,7 @@ async def served(simulator: "Simulator") -> AsyncIterator[Endpoint]:
     def dynamodb_wire() -> "DynamodbWire":
         from headrace.aws.dynamodb import DynamodbWire
 
-        return DynamodbWire(simulator.sources.tables)
+        return DynamodbWire(simulator.sources.catalog)
 
     async def dynamodb(request: web.BaseRequest) -> web.StreamResponse:
         return await dynamodb_wire().handle(request)

@@ -20,6 +20,7 @@ from headrace.aws.dynamodb import DynamodbWire
 from headrace.aws.endpoint import Endpoint, Handlers
 from headrace.aws.listener import listen
 from tests.fakes.endpoint import Reply, name_the_handler, request
+from triggers.dynamodb.catalog import Catalog
 from triggers.dynamodb.settings import TableSettings
 from triggers.dynamodb.tables import Tables
 
@@ -78,9 +79,15 @@ async def running_tables(
             feed=feed,
         )
         await tables.open()
+        catalog = Catalog(tables)
+        await catalog.open()
         running = group.create_task(tables.run())
         await tables.ready.wait()
-        handle = DynamodbWire(tables).handle
+
+        async def opened() -> Catalog:
+            return catalog
+
+        handle = DynamodbWire(opened).handle
         handlers = Handlers(other, other, other, {DYNAMODB: handle, STREAMS: handle})
         async with Endpoint(listen("127.0.0.1", 0), handlers) as endpoint:
             make = partial(
@@ -104,4 +111,4 @@ async def running_tables(
                 each.close()
         running.cancel()
         await asyncio.wait([running])
-        await tables.close()
+        await catalog.close()

@@ -57,6 +57,7 @@ class Catalog:
                 self._take(record)
                 if view_type(record) is not None:
                     self.tables.capture(record.name, self._settings(record))
+        self._keep_expiring()
 
     async def close(self) -> None:
         """Close all databases."""
@@ -142,7 +143,7 @@ class Catalog:
             remove = partial(made_table.drop_index, table=record.name, index=made_table.EXPIRY_INDEX)
             await run_on(database, remove)
         await self._save(record)
-        self.tables.start_expiry(self)
+        self._keep_expiring()
 
     def wrote(self, name: str) -> None:
         """Let the stream of a table be looked at: a request has changed items."""
@@ -168,9 +169,9 @@ class Catalog:
         together = partial(_run_on_all, accesses=accesses, operation=operation)
         return together() if self.clock.runs_inline else await asyncio.to_thread(together)
 
-    def has_expiry(self) -> bool:
-        """Say whether items of any table expire."""
-        return any("TimeToLive" in record.properties for record in self._records.values())
+    def _keep_expiring(self) -> None:
+        if any("TimeToLive" in record.properties for record in self._records.values()):
+            self.tables.keep_running("tables: time to live", self.expire)
 
     async def expire(self) -> None:
         """Once a minute, delete the items that have expired, until cancelled."""

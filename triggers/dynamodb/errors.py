@@ -105,9 +105,3 @@ class ExpiredIterator(ApiError):
     """The shard iterator is too old."""
 
     code = "ExpiredIteratorException"
-
-
-class TrimmedDataAccess(ApiError):
-    """The records asked for have been trimmed."""
-
-    code = "TrimmedDataAccessException"

@@ -1,13 +1,12 @@
-"""All tables: those of the configuration, and those that were made with CreateTable.
+"""All tables whose changes are a stream: those of the configuration, and those that were made with one.
 
-As a mapping, it holds the tables whose changes are a stream. The rest is loaded when it is needed: `catalog`
-is what requests work on.
+The latter come and go while the rest runs.
 """
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from engine.arn import Account
 from engine.clock import Clock
@@ -18,7 +17,6 @@ from engine.watching import FolderWatcher
 if TYPE_CHECKING:
     import sqlite3
 
-    from triggers.dynamodb.catalog import Catalog
     from triggers.dynamodb.settings import TableSettings
     from triggers.dynamodb.table import Table
 
@@ -57,9 +55,8 @@ class Tables(Mapping[str, "Table"]):
         self._watcher = watcher
         self._feed = feed
         self._on_change = on_change
-        self._catalog: Catalog | None = None
-        self._opening = asyncio.Lock()
         self._streams: dict[str, Table] = {}
+        self._jobs: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {}
         self._running: dict[str, asyncio.Task[None]] = {}
         self._group: asyncio.TaskGroup | None = None
         self._listeners: list[Listener] = []
@@ -73,50 +70,36 @@ class Tables(Mapping[str, "Table"]):
     def __len__(self) -> int:
         return len(self._streams)
 
-    async def open(self) -> None:
-        """Open what is configured, and what was made before. Raises StoreError."""
+    async def open(self) -> bool:
+        """Open what is configured; return whether there is more that requests know of. Raises StoreError."""
         for name, settings in self.configured.items():
             self.capture(name, settings)
-        if await self.store.read(_has_records):
-            await self.catalog()
-
-    async def catalog(self) -> "Catalog":
-        """Return what requests work on. Raises StoreError."""
-        async with self._opening:
-            if self._catalog is None:
-                from triggers.dynamodb.catalog import Catalog
-
-                catalog = Catalog(self)
-                await catalog.open()
-                self._catalog = catalog
-            return self._catalog
+        return await self.store.read(_has_records)
 
     async def run(self) -> None:
         """Follow the changes of all tables until cancelled."""
         try:
             async with asyncio.TaskGroup() as group:
                 self._group = group
-                for name, table in self._streams.items():
-                    self._start(name, table)
+                for name in self._jobs:
+                    self._start(name)
                 for table in list(self._streams.values()):
                     await table.ready.wait()
                 self.ready.set()
-                if self._catalog is not None:
-                    self.start_expiry(self._catalog)
                 await asyncio.Event().wait()
         finally:
             self._group = None
 
-    async def close(self) -> None:
-        """Close the databases that requests have used."""
-        if self._catalog is not None:
-            await self._catalog.close()
+    @property
+    def is_running(self) -> bool:
+        """Whether changes are followed."""
+        return self._group is not None
 
-    def start_expiry(self, catalog: "Catalog") -> None:
-        """Let items expire from now on, once somebody asks for it; harmless when they do already."""
-        name = "expiry"
-        if self._group is not None and name not in self._running and catalog.has_expiry():
-            self._running[name] = self._group.create_task(catalog.expire(), name="tables: time to live")
+    def keep_running(self, name: str, job: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Run something beside the tables, as long as they run; harmless when it does already."""
+        if name not in self._jobs:
+            self._jobs[name] = job
+            self._start(name)
 
     def capture(self, name: str, settings: "TableSettings") -> "Table":
         """Let the changes of a table be a stream."""
@@ -131,12 +114,14 @@ class Tables(Mapping[str, "Table"]):
             feed=self._feed,
             on_change=self._on_change,
         )
-        self._start(name, table)
+        self.keep_running(table.name, table.run)
         return table
 
     async def release(self, name: str) -> None:
         """Follow the changes of a table no more; what is captured stays."""
-        table, task = self._streams.pop(name), self._running.pop(f"tables.{name}", None)
+        table = self._streams.pop(name)
+        del self._jobs[table.name]
+        task = self._running.pop(table.name, None)
         if task is not None:
             task.cancel()
             await asyncio.wait([task])
@@ -151,18 +136,13 @@ class Tables(Mapping[str, "Table"]):
         for callback in self._listeners:
             callback(arn)
 
-    @property
-    def is_running(self) -> bool:
-        """Whether changes are followed."""
-        return self._group is not None
-
     def stream_at(self, arn: str) -> "Table | None":
         """Return the table whose stream has this ARN, None when there is none."""
         return next((table for table in self._streams.values() if table.arn == arn), None)
 
-    def _start(self, name: str, table: "Table") -> None:
+    def _start(self, name: str) -> None:
         if self._group is not None:
-            self._running[f"tables.{name}"] = self._group.create_task(table.run(), name=table.name)
+            self._running[name] = self._group.create_task(self._jobs[name](), name=name)
 
 
 def _has_records(connection: "sqlite3.Connection") -> bool:
