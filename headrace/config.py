@@ -15,7 +15,7 @@ from pydantic import Field, ValidationError, field_validator
 from engine.arn import Account
 from engine.errors import CodeError, ConfigurationError
 from engine.functions.definition import FunctionDefinition, define
-from engine.functions.settings import FunctionSettings
+from engine.functions.settings import FunctionSettings, PythonRuntime
 from engine.settings import Settings
 from engine.value import dataclass
 from headrace.references import dangling_references
@@ -23,6 +23,7 @@ from headrace.settings_models import TABLE_NAMES, nested_tables, resource_type, 
 from headrace.settings_problems import described, unknown_option
 
 if TYPE_CHECKING:
+    from engine.fault_settings import FaultSettings
     from engine.mapping.settings import MappingSettings
     from triggers.dynamodb.settings import TableSettings
     from triggers.eventbridge.settings import EventBusSettings
@@ -41,6 +42,7 @@ class SimulatorSettings(Settings):
     region: Annotated[str, Field(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")] = "us-east-1"
     account_id: Annotated[str, Field(pattern=r"^\d{12}$")] = "000000000000"
     max_environments: Annotated[int, Field(ge=1, le=1000)] = 8
+    pythons: dict[PythonRuntime, Path] = Field(default_factory=dict)
     history_limit: Annotated[int, Field(ge=0, le=10_000_000)] = 10_000
     shutdown_grace_in_seconds: Annotated[float, Field(ge=0, le=900)] = 10
 
@@ -73,6 +75,7 @@ class ConfigurationFile:
     schedules: "Mapping[str, ScheduleSettings]" = field(default_factory=dict)
     event_buses: "Mapping[str, EventBusSettings]" = field(default_factory=dict)
     event_source_mappings: "Sequence[MappingSettings]" = ()
+    faults: "FaultSettings | None" = None
 
     def summary(self) -> str:
         """Return how much there is of each kind, such as `2 functions, 1 bucket`; empty for nothing."""
@@ -107,6 +110,11 @@ class Configuration:
     functions: Mapping[str, FunctionDefinition]
 
     @property
+    def pythons(self) -> Mapping[str, Path]:
+        """The interpreters that were chosen for runtimes."""
+        return _paths(self.file.simulator.pythons, self.folder)
+
+    @property
     def state(self) -> Path:
         """The state folder."""
         return self.folder / self.file.simulator.state.expanduser()
@@ -123,14 +131,16 @@ def load(path: Path, *, with_code: bool = True) -> Configuration:
     problems: list[str] = []
     simulator = _simulator(raw.get("simulator", {}), problems)
     tables = {name: _resources(name, raw[name], problems) for name in TABLE_NAMES if name in raw}
+    faults = _faults(raw["faults"], tables.get("functions", {}), problems) if "faults" in raw else None
     problems += _unknown_tables(raw)
     problems += dangling_references(raw, _account(raw))
-    functions = _define(tables.get("functions", {}), folder, problems) if with_code else {}
+    pythons = _paths(simulator.pythons, folder)
+    functions = _define(tables.get("functions", {}), folder, pythons, problems) if with_code else {}
     problems += _problems_between(tables, folder, simulator)
     if problems:
         raise ConfigurationError(problems)
     mappings = tuple(tables.pop("event_source_mappings", {}).values())
-    file = ConfigurationFile(simulator, **tables, event_source_mappings=mappings)
+    file = ConfigurationFile(simulator, **tables, event_source_mappings=mappings, faults=faults)
     return Configuration(path, folder, file, Account(simulator.account_id, simulator.region), functions)
 
 
@@ -140,6 +150,25 @@ def _simulator(raw: object, problems: list[str]) -> SimulatorSettings:
     except ValidationError as error:
         problems += described(error.errors(), {("simulator",): SimulatorSettings}, ("simulator",))
         return SimulatorSettings()
+
+
+def _faults(raw: object, functions: Mapping[str, Any], problems: list[str]) -> "FaultSettings | None":
+    from engine.fault_settings import FaultSettings
+
+    try:
+        faults = FaultSettings.model_validate(raw)
+    except ValidationError as error:
+        problems += described(error.errors(), {("faults",): FaultSettings}, ("faults",))
+        return None
+    problems += problems_of_faults("faults", faults, functions)
+    return faults
+
+
+def problems_of_faults(place: str, faults: "FaultSettings", functions: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what is wrong with declared faults beside the functions that there are."""
+    for index, name in enumerate(faults.functions or ()):
+        if name not in functions:
+            yield f"{place}.functions[{index}]: there is no function {name!r}"
 
 
 def _resources(table: str, raw: object, problems: list[str]) -> dict[Any, Any]:
@@ -163,7 +192,7 @@ def _valid(table: str, raw: object) -> Iterator[tuple[Any, Any]]:
 
 
 def _unknown_tables(raw: Mapping[str, Any]) -> Iterator[str]:
-    known = ("simulator", *TABLE_NAMES)
+    known = ("simulator", "faults", *TABLE_NAMES)
     return (f"{name}: {unknown_option(name, known)}" for name in raw if name not in known)
 
 
@@ -192,14 +221,18 @@ def _problems_between(
         )
 
 
+def _paths(given: Mapping[PythonRuntime, Path], folder: Path) -> dict[str, Path]:
+    return {name: folder / path.expanduser() for name, path in given.items()}
+
+
 def _define(
-    settings: Mapping[str, FunctionSettings], folder: Path, problems: list[str]
+    settings: Mapping[str, FunctionSettings], folder: Path, pythons: Mapping[str, Path], problems: list[str]
 ) -> dict[str, FunctionDefinition]:
     """Return the functions that can be run, and add to `problems` what hinders the others."""
     functions: dict[str, FunctionDefinition] = {}
     for name, each in settings.items():
         try:
-            functions[name] = define(name, each, folder)
+            functions[name] = define(name, each, folder, pythons)
         except CodeError as error:
             problems.append(str(error))
     return functions

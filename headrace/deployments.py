@@ -69,6 +69,7 @@ class Deployments:
         self.functions: dict[str, DeployedFunction] = {}
         self.layers: dict[str, dict[int, LayerVersion]] = {}
         self.codes = CodeStore(configuration.state)
+        self.pythons = configuration.pythons
         self._file = configuration.file
         self._definitions = configuration.functions
         self._account: Account = configuration.account
@@ -127,7 +128,10 @@ class Deployments:
         """
         if function.is_declared:
             return []
-        return [define_deployed(function, version, self.codes) for version in function.versions.values()]
+        return [
+            define_deployed(function, version, self.codes, self.pythons)
+            for version in function.versions.values()
+        ]
 
     @asynccontextmanager
     async def arriving(self, content: bytes) -> AsyncIterator[Code]:

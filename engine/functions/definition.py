@@ -7,7 +7,7 @@ from pathlib import Path
 
 import engine
 from engine.errors import CodeError
-from engine.functions.interpreter import OWN, Interpreter, find_interpreter
+from engine.functions.interpreter import NONE_CHOSEN, OWN, Interpreter, find_interpreter
 from engine.functions.package import Package, is_executable
 from engine.functions.settings import PROVIDED_RUNTIMES, FunctionSettings
 from engine.functions.simulated_duration import Distribution, parse_simulated_duration
@@ -92,8 +92,12 @@ class FunctionDefinition:
         return [*_executing(parent), *(self.program or (str(folder / "bootstrap"),))]
 
 
-def define(name: str, settings: FunctionSettings, base: Path) -> FunctionDefinition:
+def define(
+    name: str, settings: FunctionSettings, base: Path, pythons: Mapping[str, Path] = NONE_CHOSEN
+) -> FunctionDefinition:
     """Check one function's settings; relative paths are below `base`, the configuration file's folder.
+
+    `pythons` are the interpreters that were chosen for runtimes.
 
     Raises CodeError, with a hint, when its code, handler, bootstrap or interpreter is missing. Nothing is
     changed.
@@ -104,8 +108,8 @@ def define(name: str, settings: FunctionSettings, base: Path) -> FunctionDefinit
     runtime = settings.runtime
     if program is None and runtime not in PROVIDED_RUNTIMES:
         chosen = None if settings.python is None else base / settings.python.expanduser()
-        python = find_interpreter(name, runtime, chosen)
-        runtime = python.runtime
+        python = find_interpreter(name, runtime, chosen, pythons)
+        runtime = runtime or python.runtime
         _check_handler(name, settings.handler or "", package, python)
     elif program is None and not _boots(package):
         raise CodeError(

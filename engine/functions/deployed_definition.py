@@ -1,5 +1,8 @@
 """A deployed version of a function, ready to be run."""
 
+from collections.abc import Mapping
+from pathlib import Path
+
 from engine.errors import CodeError
 from engine.functions.code_store import CodeStore
 from engine.functions.definition import FunctionDefinition
@@ -11,9 +14,11 @@ from engine.functions.simulated_duration import parse_simulated_duration
 
 
 def define_deployed(
-    function: DeployedFunction, version: DeployedVersion, codes: CodeStore
+    function: DeployedFunction, version: DeployedVersion, codes: CodeStore, pythons: Mapping[str, Path]
 ) -> FunctionDefinition:
-    """Return what an environment needs to know. Raises CodeError when this machine cannot run it.
+    """Return what an environment needs to know; `pythons` are the interpreters chosen for runtimes.
+
+    Raises CodeError when this machine cannot run it.
 
     As on AWS, a handler that its code does not have is found missing by an invocation.
     """
@@ -22,7 +27,7 @@ def define_deployed(
     runtime = members["Runtime"]
     if runtime not in PYTHON_RUNTIMES + PROVIDED_RUNTIMES:
         raise CodeError(name, f"runtime: {runtime} is not one that can be started without help")
-    python = None if runtime in PROVIDED_RUNTIMES else find_interpreter(name, runtime, None)
+    python = None if runtime in PROVIDED_RUNTIMES else find_interpreter(name, runtime, None, pythons)
     logging = members["LoggingConfig"]
     defaults = FunctionSettings.model_construct()
     return FunctionDefinition(

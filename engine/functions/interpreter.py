@@ -4,6 +4,7 @@ import functools
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from engine.errors import CodeError
@@ -27,12 +28,15 @@ class Interpreter:
         return "python" + ".".join(self.version.split(".")[:2])
 
 
+NONE_CHOSEN: Mapping[str, Path] = {}
 OWN = Interpreter(sys.executable, ".".join(map(str, sys.version_info[:3])))
 
 
-def find_interpreter(function: str, runtime: str | None, python: Path | None) -> Interpreter:
+def find_interpreter(
+    function: str, runtime: str | None, python: Path | None, pythons: Mapping[str, Path] = NONE_CHOSEN
+) -> Interpreter:
     """Choose by `python` (an interpreter, or a virtual environment's folder), else by `runtime`, else our
-    own.
+    own. `pythons` are the interpreters chosen for runtimes, of whatever version.
 
     Raises CodeError when it is missing, does not run, or is not the runtime's version. Another interpreter
     than the simulator's own is run once to learn its version.
@@ -44,6 +48,8 @@ def find_interpreter(function: str, runtime: str | None, python: Path | None) ->
                 function, f"python: {found.program} is Python {found.version}, but runtime says {runtime}"
             )
         return found
+    if runtime is not None and runtime in pythons:
+        return _probe(function, f"pythons.{runtime}", _program(function, pythons[runtime]))
     if runtime is None or runtime == OWN.runtime:
         return OWN
     program = shutil.which(runtime)
@@ -54,7 +60,8 @@ def find_interpreter(function: str, runtime: str | None, python: Path | None) ->
     raise CodeError(
         function,
         f"runtime: no {runtime} on the PATH: set `python` to the path of such an interpreter or of a virtual "
-        f"environment, or leave `runtime` out to use Python {OWN.version}",
+        f"environment, leave `runtime` out to use Python {OWN.version}, or say which one runs {runtime} in "
+        "simulator.pythons",
     )
 
 

@@ -6,7 +6,7 @@ variables".
 
 import re
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, get_args
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
@@ -15,7 +15,8 @@ from engine.settings import Settings
 
 FUNCTION_NAME = re.compile(r"[a-zA-Z0-9-_]{1,64}")
 
-PYTHON_RUNTIMES = ("python3.9", "python3.10", "python3.11", "python3.12", "python3.13", "python3.14")
+PythonRuntime = Literal["python3.9", "python3.10", "python3.11", "python3.12", "python3.13", "python3.14"]
+PYTHON_RUNTIMES: tuple[str, ...] = get_args(PythonRuntime)
 PROVIDED_RUNTIMES = ("provided.al2", "provided.al2023")
 
 VARIABLES_LIMIT_BYTES = 4096

@@ -7,6 +7,7 @@ LocalStack's test_lambda_api suite.
 import base64
 import hashlib
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -47,10 +48,11 @@ UPDATING = {
 _NOT_IN_LISTS = ("State", "LastUpdateStatus", "RuntimeVersionConfig")
 
 
-def new_configuration(name: str, params: Mapping[str, Any]) -> dict[str, Any]:
+def new_configuration(name: str, params: Mapping[str, Any], pythons: Mapping[str, Path]) -> dict[str, Any]:
     """Return the configuration that CreateFunction asks for, with Lambda's defaults.
 
-    Raises InvalidParameterValue for what Lambda or this machine does not do.
+    `pythons` are the interpreters that were chosen for runtimes. Raises InvalidParameterValue for what Lambda
+    or this machine does not do.
     """
     if params.get("PackageType", "Zip") != "Zip" or "ImageUri" in params["Code"]:
         raise InvalidParameterValue(
@@ -69,10 +71,12 @@ def new_configuration(name: str, params: Mapping[str, Any]) -> dict[str, Any]:
         "Architectures": ["x86_64"],
         "LoggingConfig": {"LogFormat": "Text", "LogGroup": f"/aws/lambda/{name}"},
     }
-    return changed_configuration(name, defaults, params)
+    return changed_configuration(name, defaults, params, pythons)
 
 
-def changed_configuration(name: str, current: Members, params: Mapping[str, Any]) -> dict[str, Any]:
+def changed_configuration(
+    name: str, current: Members, params: Mapping[str, Any], pythons: Mapping[str, Path]
+) -> dict[str, Any]:
     """Return a configuration after a request to change it: what the request does not say stays.
 
     Raises InvalidParameterValue. Layers are no part of it.
@@ -83,7 +87,7 @@ def changed_configuration(name: str, current: Members, params: Mapping[str, Any]
         if params.get(member) is not None:
             changed[member] = params[member]
     if (runtime := params.get("Runtime")) is not None:
-        _check_runtime(name, runtime)
+        _check_runtime(name, runtime, pythons)
         changed["Runtime"] = runtime
     if (environment := params.get("Environment")) is not None:
         changed["Environment"] = _variables(environment.get("Variables") or {})
@@ -115,7 +119,7 @@ def refuse_not_simulated(params: Mapping[str, Any]) -> None:
         raise InvalidParameterValue("SnapStart is not simulated by Headrace.")
 
 
-def _check_runtime(name: str, runtime: str) -> None:
+def _check_runtime(name: str, runtime: str, pythons: Mapping[str, Path]) -> None:
     known = service_model("lambda", "2015-03-31")["shapes"]["Runtime"]["enum"]
     if runtime not in known:
         raise InvalidParameterValue(
@@ -130,11 +134,12 @@ def _check_runtime(name: str, runtime: str) -> None:
             f"or {' or '.join(PROVIDED_RUNTIMES)}, or declare the function in headrace.toml with a `command`."
         )
     try:
-        find_interpreter(name, runtime, None)
+        find_interpreter(name, runtime, None, pythons)
     except CodeError:
         raise InvalidParameterValue(
             f"Runtime {runtime} cannot be run on this machine: there is no {runtime} on the PATH. "
-            f"Headrace itself runs {OWN.runtime}."
+            f"Headrace itself runs {OWN.runtime}: name an interpreter for it in headrace.toml, "
+            f'`pythons = {{ "{runtime}" = "PATH" }}` in [simulator].'
         ) from None
 
 

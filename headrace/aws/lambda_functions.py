@@ -39,7 +39,7 @@ async def create_function(plane: Plane, params: Parameters) -> Answer:
     name = _new_name(plane, params)
     _refuse_existing(plane, name)
     # It may run an interpreter, to learn its version.
-    configuration = await asyncio.to_thread(new_configuration, name, params)
+    configuration = await asyncio.to_thread(new_configuration, name, params, plane.deployments.pythons)
     _check_dead_letter(plane, configuration)
     layers = referred_layers(plane, params.get("Layers") or [])
     async with arriving_code(plane, params["Code"]) as code:
@@ -79,7 +79,7 @@ async def update_function_configuration(plane: Plane, params: Parameters) -> Ans
     """Change the configuration of a function's unpublished version."""
     function = plane.own_function(params)
     layers = None if params.get("Layers") is None else referred_layers(plane, params["Layers"])
-    change = partial(changed_configuration, function.name, params=params)
+    change = partial(changed_configuration, function.name, params=params, pythons=plane.deployments.pythons)
     await asyncio.to_thread(change, function.latest.configuration)
     function = plane.own_function(params)
     check_revision(params.get("RevisionId"), function.latest.revision_id)

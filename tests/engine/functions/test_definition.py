@@ -89,3 +89,21 @@ def test_a_runtime_that_is_not_installed_is_named(base: Path, monkeypatch: pytes
     monkeypatch.setenv("PATH", str(base))
     with pytest.raises(CodeError, match=f"runtime: no {other} on the PATH: set `python`"):
         define("fn", FunctionSettings(handler="src.app.handler", runtime=other), base)
+
+
+def test_an_interpreter_chosen_for_a_runtime_may_be_of_another_version(
+    base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = "python3.14" if OWN_RUNTIME != "python3.14" else "python3.13"
+    monkeypatch.setenv("PATH", str(base))
+    settings = FunctionSettings(handler="src.app.handler", runtime=other)
+    found = define("fn", settings, base, {other: Path(sys.executable)})
+    assert found.runtime == other
+    assert found.python is not None
+    assert found.python.runtime == OWN_RUNTIME
+
+
+def test_a_chosen_interpreter_that_is_not_there_is_named(base: Path) -> None:
+    settings = FunctionSettings(handler="src.app.handler", runtime="python3.9")
+    with pytest.raises(CodeError, match="python: no interpreter at"):
+        define("fn", settings, base, {"python3.9": base / "nowhere"})
