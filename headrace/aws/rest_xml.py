@@ -34,7 +34,7 @@ class S3Error(Exception):
             "RequestId": request_id,
             "HostId": host_id,
         }
-        return f"{DECLARATION}<Error>{elements(members)}</Error>".encode()
+        return f"{DECLARATION}<Error>{elements(members)}</Error>".encode(errors="replace")
 
 
 class Markup(str):

@@ -92,9 +92,10 @@ def parse_address(raw_path: str, host: str, buckets: Container[str]) -> Address:
     if "://" in path:  # an absolute request target, as proxies are sent
         path = "/" + path.partition("://")[2].partition("/")[2]
     try:
+        raw_path.encode()  # bytes that are no UTF-8 have been read as surrogates
         text = unquote_to_bytes(path).decode().removeprefix("/")
         query = dict(parse_qsl(query_text, keep_blank_values=True, errors="strict"))
-    except UnicodeDecodeError:
+    except UnicodeError:
         raise S3Error("InvalidURI", "Couldn't parse the specified URI.", 400) from None
     bucket, _, key = text.partition("/")
     hosted = _bucket_of_host(host, buckets, in_path=bucket)

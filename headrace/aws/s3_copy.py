@@ -97,7 +97,7 @@ def copy_source(call: Call) -> tuple[Bucket, str]:
         raise S3Error("NoSuchVersion", "The specified version does not exist.", 404)
     try:
         name, _, key = unquote_to_bytes(path).decode().removeprefix("/").partition("/")
-    except UnicodeDecodeError:
+    except UnicodeError:
         name = key = ""
     if not name or not key:
         message = "Copy Source must mention the source bucket and key: sourcebucket/sourcekey"

@@ -115,10 +115,23 @@ def check_headers(given: Mapping[str, str], operation: str) -> None:
 
 
 def header_value(name: str, value: str) -> str:
-    """Return a value that can be sent in a header. Raises S3Error: forms and queries may hold any text."""
+    """Return a value that can be sent in a header. Raises S3Error: forms and queries may hold any text.
+
+    Bytes that are no UTF-8, which have been read as surrogates, are read as ISO-8859-1.
+    """
+    if not value.isascii():
+        value = _readable(value)
     if _CONTROL.search(name + value):
         raise invalid_argument("Header value cannot be represented using ISO-8859-1.", name, value)
     return value
+
+
+def _readable(value: str) -> str:
+    sent = value.encode(errors="surrogateescape")
+    try:
+        return sent.decode()
+    except UnicodeDecodeError:
+        return sent.decode("latin-1")
 
 
 def _check_size(kept: Mapping[str, str]) -> None:
@@ -143,7 +156,7 @@ def header_tags(header: str | None) -> dict[str, str]:
         return {}
     try:
         pairs = parse_qsl(header, keep_blank_values=True, errors="strict")
-    except UnicodeDecodeError:
+    except UnicodeError:
         raise invalid_argument(
             "The header 'x-amz-tagging' shall be encoded as UTF-8 then URLEncoded URL query parameters "
             "without tag name duplicates.",

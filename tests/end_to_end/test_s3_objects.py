@@ -2,6 +2,7 @@
 
 import hashlib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -38,6 +39,18 @@ def test_headers_and_metadata_come_back(api: Api, bucket: str) -> None:
     api.put(bucket, "plain")
     plain = api.s3.head_object(Bucket=bucket, Key="plain")
     assert (plain["ContentType"], plain["ServerSideEncryption"]) == ("binary/octet-stream", "AES256")
+
+
+def test_metadata_may_be_any_text(api: Api, bucket: str) -> None:
+    for text, coding in (("é", "latin-1"), ("é", "utf-8"), ("😀", "utf-8")):
+        headers: Any = {"x-amz-meta-a": text.encode(coding)}
+        assert api.raw("PUT", f"/{bucket}/k", b"1", headers)[0] == 200
+        said = api.raw("HEAD", f"/{bucket}/k")[1]["x-amz-meta-a"]
+        assert said.encode("latin-1").decode() == text
+    odd: Any = {"x-amz-copy-source": b"\xe9", "If-None-Match": b"\xe9"}
+    for name, value in odd.items():
+        status, _, answer = api.raw("PUT", f"/{bucket}/k", b"", {name: value})
+        assert (status, b"<Error>" in answer) in ((400, True), (501, True)), answer
 
 
 def test_a_dropped_file_has_the_type_of_its_name(api: Api, folder: Path) -> None:
