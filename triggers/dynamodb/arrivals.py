@@ -13,6 +13,11 @@ from engine.clock import Clock, from_millis
 _SAME = timedelta(seconds=1)
 
 
+def writers_now(clock: Clock) -> datetime:
+    """Return the present as writers stamp it: the real one, but in a simulation, where stamps do not count."""
+    return clock.now() if clock.runs_inline else clock.real_now()
+
+
 class Arrivals:
     """Turns writers' times into moments of `clock`. For one thread."""
 

@@ -20,6 +20,7 @@ from engine.clock import Clock, iso_millis, to_millis
 from engine.feed import Feed, Notice
 from engine.mapping.source import Shard, ShardPage, StartingPosition
 from engine.watching import FolderWatcher
+from triggers.dynamodb.arrivals import writers_now
 from triggers.dynamodb.capture import POSITIONS_PER_MILLISECOND
 from triggers.dynamodb.database import UserDatabase
 from triggers.dynamodb.database_watch import DatabaseWatch
@@ -158,7 +159,7 @@ class Table:
 
     def _present_position(self) -> int:
         """Return a position before that of anything that will be logged."""
-        return to_millis(self._clock.world.now()) * POSITIONS_PER_MILLISECOND
+        return to_millis(writers_now(self._clock)) * POSITIONS_PER_MILLISECOND
 
     async def _look(self) -> bool:
         """See what is new, and tell listeners or the user; return whether a lock was in the way."""

@@ -9,7 +9,7 @@ from engine.clock import Clock, to_millis
 from engine.mapping.source import StreamRecord
 from engine.value import dataclass
 from triggers.dynamodb import change_log
-from triggers.dynamodb.arrivals import Arrivals
+from triggers.dynamodb.arrivals import Arrivals, writers_now
 from triggers.dynamodb.capture import Capture, Plan, bring_into_line, move_on, rename_stream, transaction
 from triggers.dynamodb.capture_sql import names_for
 from triggers.dynamodb.record import RecordBuilder
@@ -121,7 +121,7 @@ class TableReader:
         """Let new positions be those of the present, in case the file is an older copy of itself."""
         if self._capture is not None:
             with transaction(connection):
-                move_on(connection, self._names, to_millis(self._clock.world.now()))
+                move_on(connection, self._names, to_millis(writers_now(self._clock)))
 
     def _bring_into_line(self, connection: sqlite3.Connection) -> None:
         plan = Plan(
@@ -129,7 +129,7 @@ class TableReader:
             self._settings.table or self._name,
             self._settings.key,
             self.label,
-            to_millis(self._clock.world.now()),
+            to_millis(writers_now(self._clock)),
             self.was_missing,
         )
         capture = self._capture = bring_into_line(connection, plan)
