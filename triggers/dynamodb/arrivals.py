@@ -14,7 +14,7 @@ _SAME = timedelta(seconds=1)
 
 
 def writers_now(clock: Clock) -> datetime:
-    """Return the present as writers stamp it: the real one, but in a simulation, where stamps do not count."""
+    """Return the present as writers stamp it: the real one, except in a simulation, where no stamp counts."""
     return clock.now() if clock.runs_inline else clock.real_now()
 
 
