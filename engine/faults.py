@@ -132,7 +132,7 @@ class Faults:
         kind = self._one_of("store", kinds, rates) if any(rates) else None
         if kind is None:
             return None
-        self.tell(kind, "store", f"{requests} requests")
+        self.tell(kind, "store", f"{requests} request{'s'[: requests != 1]}")
         return StoreBusy(path) if kind == "store_busy" else StoreFull(path)
 
     def next_commit(self) -> CrashSide | None:

@@ -160,13 +160,13 @@ def _faults(raw: object, functions: Mapping[str, Any], problems: list[str]) -> "
     except ValidationError as error:
         problems += described(error.errors(), {("faults",): FaultSettings}, ("faults",))
         return None
-    problems += problems_of_faults("faults", faults, functions)
+    problems += unknown_functions("faults", faults.functions or (), functions)
     return faults
 
 
-def problems_of_faults(place: str, faults: "FaultSettings", functions: Mapping[str, Any]) -> Iterator[str]:
-    """Yield what is wrong with declared faults beside the functions that there are."""
-    for index, name in enumerate(faults.functions or ()):
+def unknown_functions(place: str, names: Sequence[str], functions: Mapping[str, Any]) -> Iterator[str]:
+    """Yield a problem for each name of the `functions` of declared faults that is no function's."""
+    for index, name in enumerate(names):
         if name not in functions:
             yield f"{place}.functions[{index}]: there is no function {name!r}"
 

@@ -15,6 +15,7 @@ from engine.feed import (
     EventSent,
     Fact,
     FactsLost,
+    FaultInjected,
     InvocationFinished,
     InvocationThrottled,
     LogLine,
@@ -24,6 +25,7 @@ from engine.feed import (
     RecordsReturned,
     RecursionStopped,
     RetryScheduled,
+    SimulatorCrashed,
 )
 from headrace.references import KINDS
 
@@ -95,6 +97,10 @@ def describe(fact: Fact, time_of_day: Callable[[datetime], str]) -> str | None:
                 f"{fact.detail} comes from {fact.function} itself and is not sent to it again; {fact.remedy}"
             )
             return _line(fact.source, "stopped", "yellow", text)
+        case FaultInjected():
+            return _line(fact.place, "fault", "magenta", f"{fact.kind}: {fact.detail}".rstrip(": "))
+        case SimulatorCrashed():
+            return _line("simulator", "crashed", "magenta", f"{fact.reason}; another one goes on")
         case Notice():
             return _line(fact.place, fact.level, NOTICE_COLOURS[fact.level], fact.text)
         case LogLine():

@@ -8,17 +8,23 @@ from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from engine.clock import Clock, iso_seconds, running_clock
-from engine.feed import Fact, Feed, FeedReader, SimulatorReady
+from engine.errors import ConfigurationError
+from engine.feed import Fact, Feed, FeedReader, Notice, SimulatorReady
 from headrace.cli.moment import MOMENT
 from headrace.cli.options import config_option
 from headrace.config import Configuration, load
 from headrace.running_time import RunningTime
 from headrace.simulator import Simulator
 
+if TYPE_CHECKING:
+    from engine.faults import Faults
+
+SEED_BITS = 32
 LAST_LINES_SECONDS = 2.0  # how long a slow terminal may take for the last lines
 
 
@@ -48,6 +54,9 @@ LAST_LINES_SECONDS = 2.0  # how long a slow terminal may take for the last lines
 @click.option(
     "--until-idle", is_flag=True, help="End when all that there is to do is done; what waits is told."
 )
+@click.option(
+    "--seed", type=click.IntRange(min=0), help="What declared faults are drawn from; a new one unless given."
+)
 def run(
     config_path: Path,
     as_json: bool,
@@ -57,6 +66,7 @@ def run(
     clock: str,
     begin: datetime | None,
     until_idle: bool,
+    seed: int | None,
 ) -> None:
     """Run sources and functions until Ctrl-C; a second Ctrl-C stops at once."""
     is_manual = clock == "manual"
@@ -70,7 +80,7 @@ def run(
     time = RunningTime(speed, is_manual, begin)
     with asyncio.Runner(loop_factory=time.loop_factory(configuration.state)) as runner:
         try:
-            end = runner.run(_serve(configuration, time, as_json, logs, record, until_idle))
+            end = runner.run(_serve(configuration, time, as_json, logs, record, until_idle, seed))
         except asyncio.CancelledError:
             sys.exit(130)  # stopped at once, as asked for
     if end is not None:
@@ -84,6 +94,7 @@ async def _serve(
     logs: bool,
     record: Path | None,
     until_idle: bool,
+    seed: int | None,
 ) -> str | None:
     """Run until stopped; return what is to be said at the end, if anything."""
     feed, stop, clock = Feed(), asyncio.Event(), running_clock()
@@ -94,7 +105,8 @@ async def _serve(
                 from triggers.replay.recorder import Recorder
 
                 stack.enter_context(Recorder(record, feed, clock))
-            simulator = await stack.enter_async_context(Simulator(configuration, feed))
+            faults = _faults(configuration, feed, seed)
+            simulator = await stack.enter_async_context(Simulator(configuration, feed, faults=faults))
             stack.enter_context(time.kept(configuration.state, clock, feed))
             if not until_idle:
                 await simulator.run(stop)
@@ -119,6 +131,29 @@ async def _run_until_idle(simulator: Simulator, stop: asyncio.Event) -> str | No
         await simulator.run(stop)
         stopping.cancel()
     return None if stopping.cancelled() else stopping.result()
+
+
+def _faults(configuration: Configuration, feed: Feed, seed: int | None) -> "Faults | None":
+    """Return the declared faults, having told of them. Raises ConfigurationError for crashes."""
+    declared = configuration.file.faults
+    if declared is None:
+        return None
+    import random
+
+    from engine.faults import Faults
+
+    if declared.crash_options:
+        raise ConfigurationError(
+            [
+                f"faults.{name}: the simulator crashes in `headrace simulate` only"
+                for name in declared.crash_options
+            ]
+        )
+    if seed is None:
+        seed = random.SystemRandom().getrandbits(SEED_BITS)
+    text = f"declared, and drawn with `--seed {seed}`: {declared.summary()}"
+    feed.publish(Notice(running_clock().now(), "warning", "faults", text))
+    return Faults(declared, seed, feed)
 
 
 def _how_time_passes(time: RunningTime, clock: Clock) -> str:

@@ -16,7 +16,8 @@ from headrace.cli.moment import DURATION, MOMENT
 from headrace.cli.options import config_option, json_option
 
 if TYPE_CHECKING:
-    from engine.feed import Fact
+    from engine.faults import Faults
+    from engine.feed import Fact, Feed
     from headrace.config import Configuration
     from headrace.simulation.report import Report
     from headrace.simulation.run import Plan
@@ -121,9 +122,12 @@ def _script(
 ) -> "Script | None":
     if path is None:
         return None
+    from engine.fault_settings import FaultSettings
     from headrace.simulation.script import load_script
 
-    return load_script(path, configuration, began=plan.begin, length=length)
+    return load_script(
+        path, configuration, began=plan.begin, length=length, faults=FaultSettings, can_crash=True
+    )
 
 
 def _simulate(
@@ -141,15 +145,32 @@ def _simulate(
     if publish is not None:
         feed.tap(publish, log_lines=True)
     figures = Figures(feed, plan.begin, plan.length if plan.length < LONGEST else None)
+    faults = _faults(configuration, script, plan.seed, feed)
     companions = [Companion(figures.follow), Companion(_progress(plan))]
     if script is not None:
-        from headrace.simulation.performance import Levers, perform
+        from headrace.simulation.crash import crash_now
+        from headrace.simulation.performance import Levers, perform, restore
 
-        levers = Levers(change_faults=lambda _: None, crash=lambda: None)
-        acting = partial(perform, script, figures, levers)
-        companions.append(Companion(acting, lambda: script.is_done, script.has_due))
-    ended = clock.simulate(simulate(configuration, plan, feed, companions), plan.begin)
+        levers = None
+        if faults is not None:
+            levers = Levers(faults.change, partial(crash_now, faults, "as the script says"))
+        acting, restoring = partial(perform, script, figures, levers), partial(restore, script, levers)
+        companions.append(Companion(acting, lambda: script.is_done, script.has_due, restoring))
+    ended = clock.simulate(simulate(configuration, plan, feed, companions, faults), plan.begin)
     return figures.report(ended, plan.seed, None if script is None else script.report())
+
+
+def _faults(
+    configuration: "Configuration", script: "Script | None", seed: int, feed: "Feed"
+) -> "Faults | None":
+    """Return the faults that the configuration declares or a script may, None where there are none."""
+    declared = configuration.file.faults
+    if declared is None and (script is None or not script.has_action("faults", "crash")):
+        return None
+    from engine.fault_settings import FaultSettings
+    from engine.faults import Faults
+
+    return Faults(declared or FaultSettings(), seed, feed)
 
 
 def _show(report: "Report", page: BinaryIO | None, *, as_json: bool) -> None:

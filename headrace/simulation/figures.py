@@ -15,6 +15,7 @@ from engine.feed import (
     EventDropped,
     EventEmitted,
     Fact,
+    FaultInjected,
     Feed,
     InvocationFinished,
     InvocationStarted,
@@ -23,6 +24,7 @@ from engine.feed import (
     RecordsFiltered,
     RecordsReturned,
     RetryScheduled,
+    SimulatorCrashed,
 )
 from engine.mapping.alarm import wait_until
 from engine.value import dataclass
@@ -92,6 +94,7 @@ class Figures:
         self._began = began
         self._functions: dict[str, FunctionCount] = {}
         self._sources: dict[str, SourceCount] = {}
+        self._faults: Counter[str] = Counter()
         self._activity = asyncio.Event()
         self._takers: Mapping[type[Fact], Callable[[Any], None]] = {
             EventEmitted: self._emitted,
@@ -106,6 +109,8 @@ class Figures:
             DeadLettered: self._dead,
             DestinationSent: self._sent,
             EventDropped: self._dropped,
+            FaultInjected: self._struck,
+            SimulatorCrashed: self._crashed,
         }
         feed.tap(self._take)
 
@@ -133,6 +138,7 @@ class Figures:
             series=tuple(self.timeline.series(ended)),
             step=self.timeline.step,
             script=script,
+            faults=dict(sorted(self._faults.items())),
         )
 
     async def _look_now_and_then(self, levels: Levels, clock: Clock) -> None:
@@ -214,6 +220,12 @@ class Figures:
         function = self.function(fact.function)
         function.dead_letters += 1
         function.endings[fact.condition] += 1
+
+    def _struck(self, fact: FaultInjected) -> None:
+        self._faults[fact.kind] += 1
+
+    def _crashed(self, _: SimulatorCrashed) -> None:
+        self._faults["simulator_crash"] += 1
 
     def _sent(self, fact: DestinationSent) -> None:
         if fact.kind == "on_failure":

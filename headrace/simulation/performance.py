@@ -5,11 +5,9 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-from pydantic import BaseModel
-
 from engine.clock import iso_seconds
 from engine.duration import duration_text
-from engine.errors import HeadraceError
+from engine.errors import HeadraceError, StoreError
 from engine.value import dataclass
 from headrace.barrier import Barrier
 from headrace.simulation.actions import ACTIONS, Stage
@@ -19,29 +17,34 @@ from headrace.simulation.script import Due, Script
 from headrace.simulator import Simulator
 
 LASTING = ("change_function", "change_mapping", "change_queue", "faults")
+NO_LEVERS = "only a script without faults and crashes can do without"
+STORE_PAUSES = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20)  # seconds between tries at a store that takes nothing
 
 
 @dataclass(frozen=True, slots=True)
 class Levers:
     """What a script moves that is not part of the simulator.
 
-    `change_faults` takes a `[faults]` table that holds from now on; `crash` ends the simulator, by raising.
+    `change_faults` takes a `[faults]` table that holds from now on; `crash` ends the simulator, by raising. A
+    script without such actions can do without.
     """
 
-    change_faults: Callable[[BaseModel], None]
+    change_faults: Callable[[Any], None]
     crash: Callable[[], None]
 
 
-async def perform(script: Script, figures: Figures, levers: Levers, simulator: Simulator) -> None:
+async def perform(script: Script, figures: Figures, levers: Levers | None, simulator: Simulator) -> None:
     """Do what is due, until nothing is left. What goes wrong is added to the script's failures.
 
-    After a crash, `restore` what the script has changed, and call this again with the simulator that was
-    started then: the rest follows at its moments. A replay that was under way is not taken up again.
+    What the store refuses for the moment is done again, as clients of a service do. After a crash, `restore`
+    what the script has changed, and call this again with the simulator that was started then: an action that
+    was broken off is done again, the rest follows at its moments. A replay that was under way is not taken up
+    again.
     """
     await _Performance(script, figures, levers, simulator).run()
 
 
-async def restore(script: Script, levers: Levers, simulator: Simulator) -> None:
+async def restore(script: Script, levers: Levers | None, simulator: Simulator) -> None:
     """After a crash, before the new simulator runs: change again what the script has changed by then.
 
     That is functions, queues and faults; mappings are changed by `perform`, since they open late.
@@ -50,6 +53,7 @@ async def restore(script: Script, levers: Levers, simulator: Simulator) -> None:
         stage = _stage(script, simulator, group)
         for due in script.lasting:
             if due.action.name == "faults":
+                assert levers is not None, NO_LEVERS
                 levers.change_faults(due.arguments())
             elif due.action.name != "change_mapping":
                 await ACTIONS[due.action.name](stage, due.arguments())
@@ -60,7 +64,7 @@ def _stage(script: Script, simulator: Simulator, group: asyncio.TaskGroup) -> St
 
 
 class _Performance:
-    def __init__(self, script: Script, figures: Figures, levers: Levers, simulator: Simulator) -> None:
+    def __init__(self, script: Script, figures: Figures, levers: Levers | None, simulator: Simulator) -> None:
         self._script = script
         self._figures = figures
         self._levers = levers
@@ -71,6 +75,7 @@ class _Performance:
         self._script.is_under_way = True
         try:
             while await self._act_until_a_crash():
+                assert self._levers is not None, NO_LEVERS
                 self._levers.crash()
         finally:
             self._script.is_under_way = False
@@ -101,16 +106,29 @@ class _Performance:
 
     async def _do(self, due: Due, stage: Stage) -> None:
         """Do one action; what hinders it is told, and the script goes on."""
-        action, arguments = due.action, due.arguments()
-        try:
-            if action.name == "faults":
-                self._levers.change_faults(arguments)
-            elif action.name == "expect":
-                await self._expect(due, arguments)
+        for pause in (*STORE_PAUSES, None):
+            try:
+                await self._try(due, stage)
+            except StoreError as error:
+                if pause is None:
+                    self._fail(due, str(error))
+                else:
+                    await asyncio.sleep(pause)
+            except (HeadraceError, OSError) as error:
+                self._fail(due, str(error))
+                return
             else:
-                await ACTIONS[action.name](stage, arguments)
-        except (HeadraceError, OSError) as error:
-            self._fail(due, str(error))
+                return
+
+    async def _try(self, due: Due, stage: Stage) -> None:
+        action, arguments = due.action, due.arguments()
+        if action.name == "faults":
+            assert self._levers is not None, NO_LEVERS
+            self._levers.change_faults(arguments)
+        elif action.name == "expect":
+            await self._expect(due, arguments)
+        else:
+            await ACTIONS[action.name](stage, arguments)
 
     async def _expect(self, due: Due, expect: Any) -> None:
         """Compare, once all that falls on this moment is done."""

@@ -4,6 +4,7 @@ Nothing in it depends on how long anything really took: two runs with one seed h
 """
 
 from collections.abc import Mapping
+from dataclasses import field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -78,7 +79,10 @@ class ScriptReport:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """All figures of a simulation. `step` is how much of the time each value of the series stands for."""
+    """All figures of a simulation. `step` is how much of the time each value of the series stands for.
+
+    `faults` says how often declared faults struck, by their kinds.
+    """
 
     began: datetime
     ended: datetime
@@ -88,6 +92,7 @@ class Report:
     series: tuple[Series, ...]
     step: timedelta
     script: ScriptReport | None = None
+    faults: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def length(self) -> timedelta:
@@ -111,6 +116,7 @@ def as_json(report: Report) -> dict[str, Any]:
         "seed": report.seed,
         "sources": {source.name: _figures(source) for source in report.sources},
         "functions": {function.name: _figures(function) for function in report.functions},
+        "faults": dict(report.faults),
         "script": None
         if script is None
         else {"performed": script.performed, "failures": list(script.failures)},

@@ -6,7 +6,7 @@ from html import escape
 from engine.clock import iso_seconds
 from engine.duration import duration_text
 from headrace.simulation.report import Report
-from headrace.simulation.report_text import Column, function_columns, reasons, source_columns
+from headrace.simulation.report_text import Column, faults, function_columns, reasons, source_columns
 from headrace.simulation.svg_chart import chart
 
 STYLE = """
@@ -44,7 +44,7 @@ def render_html(report: Report) -> str:
             [function.name for function in report.functions],
             function_columns(report),
         ),
-        *(f"<p>{escape(line)}</p>" for line in reasons(report.functions)),
+        *(f"<p>{escape(line)}</p>" for line in (*reasons(report.functions), *faults(report))),
         _timeline(report),
         _script(report),
     ]

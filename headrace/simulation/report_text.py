@@ -54,6 +54,8 @@ def render_text(report: Report, width: int = 80, *, color: bool = False) -> str:
     )
     for line in reasons(report.functions):
         console.print(line)
+    for line in faults(report):
+        console.print(line)
     _print_plots(console, report)
     _print_script(console, report)
     lines = "\n".join(line.rstrip() for line in out.getvalue().splitlines())
@@ -110,6 +112,11 @@ def reasons(functions: Sequence[FunctionReport]) -> list[str]:
             where = _counted({place: count for place, count in went.items() if count}, "")
             lines.append(f"{function.name} gave up with {_counted(function.endings)}: {where}")
     return lines
+
+
+def faults(report: Report) -> list[str]:
+    """Return a line for the declared faults that struck, if any did."""
+    return [f"Declared faults: {_counted(report.faults)}"] if report.faults else []
 
 
 def _counted(counts: Mapping[str, int], sign: str = " x") -> str:

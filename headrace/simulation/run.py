@@ -4,6 +4,7 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from engine.feed import Feed
 from engine.random_uuid import seed_names
@@ -11,6 +12,9 @@ from engine.value import dataclass
 from headrace.config import Configuration
 from headrace.simulator import Simulator
 from headrace.waiting import what_waits
+
+if TYPE_CHECKING:
+    from engine.faults import Faults
 
 LONGEST = timedelta(days=3653)  # of a simulation that only ends when it is idle
 SHORTEST_PAUSE = timedelta(milliseconds=1)
@@ -37,28 +41,58 @@ class Companion:
     """Something that is done beside the simulator once it is ready, and is cancelled in the end.
 
     While it is not `is_done`, a simulation that runs until it is idle goes on. While it `has_due` something
-    at the last moment, the end waits for it. What it raises ends the simulation.
+    at the last moment, the end waits for it. What it raises ends the simulation. After a crash it is done
+    beside the next simulator, before whose run it is to `restore` what has to be as it was.
     """
 
     run: Callable[[Simulator], Awaitable[None]]
     is_done: Callable[[], bool] = lambda: True
     has_due: Callable[[datetime], bool] = lambda _: False
+    restore: Callable[[Simulator], Awaitable[None]] | None = None
 
 
 async def simulate(
-    configuration: Configuration, plan: Plan, feed: Feed, companions: Sequence[Companion] = ()
+    configuration: Configuration,
+    plan: Plan,
+    feed: Feed,
+    companions: Sequence[Companion] = (),
+    faults: "Faults | None" = None,
 ) -> datetime:
     """Run on a virtual loop that begins at `plan.begin`; return the moment of the end.
 
-    `configuration` is one of a sandbox. Raises what the simulator and the companions raise.
+    `configuration` is one of a sandbox. Declared `faults` strike; a simulator that crashes is followed by
+    another one, on the same state. Raises what the simulator and the companions raise.
     """
     seed_names(plan.seed)
     chance = random.Random(plan.seed)  # noqa: S311 - the same again is what it is for
+
+    def simulator(told: Feed) -> Simulator:
+        return Simulator(
+            configuration,
+            told,
+            endpoint=("127.0.0.1", 0),
+            chance=chance,
+            simulated=True,
+            faults=faults,
+        )
+
+    if faults is None:
+        return await _live(simulator(feed), plan, companions, is_first=True)
+    from headrace.simulation.crash import survive
+
+    async def live(told: Feed, is_first: bool) -> datetime:
+        return await _live(simulator(told), plan, companions, is_first=is_first)
+
+    return await survive(live, faults, feed)
+
+
+async def _live(made: Simulator, plan: Plan, companions: Sequence[Companion], *, is_first: bool) -> datetime:
+    """Run one simulator to the end; return when that was."""
     stop = asyncio.Event()
-    async with (
-        Simulator(configuration, feed, endpoint=("127.0.0.1", 0), chance=chance, simulated=True) as simulator,
-        asyncio.TaskGroup() as group,
-    ):
+    async with made as simulator, asyncio.TaskGroup() as group:
+        for companion in companions:
+            if companion.restore is not None and not is_first:
+                await companion.restore(simulator)
         running = group.create_task(simulator.run(stop), name="simulator")
         await simulator.ready.wait()
         beside = [group.create_task(_run(companion, simulator)) for companion in companions]
@@ -82,6 +116,7 @@ async def _end(simulator: Simulator, plan: Plan, companions: Sequence[Companion]
         await clock.sleep_until(min(clock.now() + pause, plan.end))
         await clock.idle()
         at_work = simulator.functions.versions.running()
+        at_work = at_work or (simulator.faults is not None and simulator.safety_net.is_spread)
         if not at_work and all(companion.is_done() for companion in companions):
             if not await what_waits(simulator):
                 return

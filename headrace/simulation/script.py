@@ -18,7 +18,7 @@ from engine.clock import iso_seconds
 from engine.duration import duration_text
 from engine.errors import ConfigurationError
 from engine.value import dataclass
-from headrace.config import Configuration, read_toml
+from headrace.config import Configuration, read_toml, unknown_functions
 from headrace.settings_problems import Tables, described, unknown_option
 from headrace.simulation.report import ScriptReport
 from headrace.simulation.script_check import problems_of
@@ -89,7 +89,11 @@ class Script:
     @property
     def is_done(self) -> bool:
         """Whether every action was done, as often as it has to be, and every replay has come to its end."""
-        return not self._due and not self.is_under_way
+        return not self._due and self.acting is None and not self.is_under_way
+
+    def has_action(self, *names: str) -> bool:
+        """Say whether there are such actions, done or not."""
+        return any(action.name in names for action in self.actions)
 
     def has_due(self, moment: datetime) -> bool:
         """Say whether an action is being done, or is still to be done by `moment`."""
@@ -97,11 +101,18 @@ class Script:
         return self.acting is not None or (following is not None and following <= moment)
 
     def next_moment(self) -> datetime | None:
-        """Return when something is to be done next; None when nothing is."""
+        """Return when something is to be done next; None when nothing is.
+
+        What was being done is done again first: a crash has broken it off.
+        """
+        if self.acting is not None:
+            return self.acting.moment
         return self._due[0][0] if self._due else None
 
     def take(self) -> Due:
         """Return what is due next, which is no longer due then; its repetition is."""
+        if self.acting is not None:
+            return self.acting
         assert self._due, "there is nothing to take"
         moment, index, repetition = heapq.heappop(self._due)
         action = self.actions[index]
@@ -184,6 +195,8 @@ def load_script(
         problems += _problems_of_moments(action, began, length)
         if settings.name == "faults":
             action = _with_faults(action, faults, tables, (*above, "faults"), problems)
+            functions = getattr(action.arguments, "functions", None) or ()
+            problems += unknown_functions(f"{place}.faults", functions, configuration.file.functions)
         elif settings.name == "crash" and not can_crash:
             problems.append(f"{place}.crash: nothing can crash here")
         else:
