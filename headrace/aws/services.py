@@ -1,9 +1,9 @@
 """Everything that answers on the endpoint, put together. Imported once the simulator is ready."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from functools import cache
-from typing import TYPE_CHECKING, Any
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Protocol
 
 import orjson
 from aiohttp import web
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from headrace.aws.dynamodb import DynamodbWire
     from headrace.aws.iam import IamWire
     from headrace.aws.lambda_control import LambdaControl
+    from headrace.aws.logs import LogsWire
     from headrace.aws.other_services import OtherServices
     from headrace.aws.s3 import S3Wire
     from headrace.aws.sns import SnsWire
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from headrace.time_control import TimeControl
 
 EVENTS = "AWSEvents"  # EventBridge, whose modules are loaded at its first request
+LOGS = "Logs_20140328"  # CloudWatch Logs, likewise
 OPERATION_BYTES = 16 * 1024 * 1024  # the largest record of a stream, in base64
 GRACE_SECONDS = 0.25  # for requests in progress; invocations have had theirs by then
 
@@ -37,141 +39,178 @@ GRACE_SECONDS = 0.25  # for requests in progress; invocations have had theirs by
 @asynccontextmanager
 async def served(simulator: "Simulator") -> AsyncIterator[Endpoint]:
     """Answer on the endpoint of a simulator within this context."""
-    account, clock = simulator.configuration.account, simulator.clock
-    functions, channels = simulator.functions, simulator.channels
+    services = Services(simulator)
+    async with (
+        AsyncExitStack() as closing,
+        Endpoint(simulator.listener, services.handlers(), GRACE_SECONDS, simulator.pace.request) as endpoint,
+    ):
+        closing.push_async_callback(services.close)
+        yield endpoint
 
-    known_as: Any = str(simulator.configuration.state.resolve())
 
-    async def control(request: web.BaseRequest) -> web.StreamResponse:
-        if request.path.startswith(CODE_PATH):
-            return await lambda_control().give_away(request.path)
-        code, answer = 200, known_as
-        if request.path == STATUS_PATH:
-            answer = await simulator.status()
-        elif request.method == "POST" and request.path.startswith(OPERATIONS_PATH):
-            operation, body = request.path.removeprefix(OPERATIONS_PATH), await _body(request)
-            if operation == PUBLISH:
-                code, answer = await perform_publish(simulator.topics, body)
-            else:
-                code, answer = await perform(channels, operation, body)
-        elif request.path.startswith((CLOCK_PATH, IDLE_PATH)):
-            code, answer = await time_control().answer(
-                request.method, request.path, dict(request.query), await _body(request)
-            )
-        elif request.path != STATE_PATH:
-            code, answer = 404, {"message": f"there is no {request.path}"}
-        return web.Response(body=orjson.dumps(answer), status=code, content_type="application/json")
+class Wire(Protocol):
+    """A service as the endpoint knows it."""
 
-    @cache
-    def other_services() -> "OtherServices":
-        from headrace.aws.other_services import OtherServices
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Answer one request."""
 
-        return OtherServices(account, clock, simulator.feed)
 
-    async def other(request: web.BaseRequest) -> web.StreamResponse:
-        return await other_services().handle(request)
+def at_first_request(wire: Callable[[], Wire]) -> Handler:
+    """Return a handler whose service is asked for when there is something to answer."""
 
-    @cache
-    def time_control() -> "TimeControl":
-        from headrace.time_control import TimeControl
+    async def handle(request: web.BaseRequest) -> web.StreamResponse:
+        return await wire().handle(request)
 
-        return TimeControl(simulator)
+    return handle
 
-    @cache
-    def s3_wire() -> "S3Wire":
+
+class Services:
+    """The services of a simulator. Those that it may never need are loaded at their first request."""
+
+    def __init__(self, simulator: "Simulator") -> None:
+        self._simulator = simulator
+        self._account = simulator.configuration.account
+        self._clock = simulator.clock
+        self._known_as: Any = str(simulator.configuration.state.resolve())
+        self._of_mappings = MappingsWire(simulator.opened_mappings)
+        functions = simulator.functions
+        self._invoke = LambdaWire(
+            self._account,
+            functions,
+            simulator.events,
+            functions.lineage_of,
+            lambda: simulator.is_stopping,
+            lambda name, qualifier: functions.versions.timeout_of(name, qualifier) is not None,
+        )
+
+    def handlers(self) -> Handlers:
+        """Return who answers what."""
+        simulator, channels = self._simulator, self._simulator.channels
+        kinesis = KinesisWire(channels.stream_registry(), self._clock)
+        sqs = SqsWire(
+            channels.queue_registry(),
+            self._account.account_id,
+            simulator.listener.url,
+            simulator.pace.waiting,
+        )
+        dynamodb = at_first_request(lambda: self.dynamodb)
+        targets: dict[str, Handler] = {
+            KINESIS: kinesis.handler(),
+            SQS: sqs.service().handle,
+            EVENTS: at_first_request(lambda: simulator.event_services.eventbridge),
+            LOGS: at_first_request(lambda: self.logs),
+            **dict.fromkeys(("DynamoDB_20120810", "DynamoDBStreams_20120810"), dynamodb),
+        }
+        signed: dict[str, Handler] = {
+            "lambda": self._lambda,
+            "sqs": sqs.query_handler(),
+            "sns": at_first_request(lambda: self.sns),
+            "scheduler": at_first_request(lambda: simulator.event_services.scheduler),
+            "iam": at_first_request(lambda: self.iam),
+            "sts": at_first_request(lambda: self.sts),
+        }
+        s3, other = at_first_request(lambda: self.s3), at_first_request(lambda: self.other)
+        return Handlers(self._lambda, s3, self._control, targets, signed, other)
+
+    async def close(self) -> None:
+        """End what was started for requests."""
+        if "other" in self.__dict__:
+            await self.other.close()
+
+    @cached_property
+    def s3(self) -> "S3Wire":
+        """S3."""
         from headrace.aws.s3 import open_s3
 
-        return open_s3(simulator)
+        return open_s3(self._simulator)
 
-    async def s3(request: web.BaseRequest) -> web.StreamResponse:
-        return await s3_wire().handle(request)
-
-    @cache
-    def sns_wire() -> "SnsWire":
+    @cached_property
+    def sns(self) -> "SnsWire":
+        """SNS."""
         from headrace.aws.sns import SnsWire
 
-        return SnsWire(simulator.topics.open, functions.lineage_of)
+        return SnsWire(self._simulator.topics.open, self._simulator.functions.lineage_of)
 
-    async def sns(request: web.BaseRequest) -> web.StreamResponse:
-        return await sns_wire().handle(request)
+    @cached_property
+    def dynamodb(self) -> "DynamodbWire":
+        """DynamoDB and its streams."""
+        from headrace.aws.dynamodb import DynamodbWire
 
-    @cache
-    def iam_wire() -> "IamWire":
+        return DynamodbWire(self._simulator.sources.catalog)
+
+    @cached_property
+    def logs(self) -> "LogsWire":
+        """CloudWatch Logs."""
+        from headrace.aws.log_groups import LogGroups
+        from headrace.aws.logs import LogsWire
+
+        folder = self._simulator.configuration.state / "logs"
+        return LogsWire(LogGroups(folder, self._simulator.store, self._clock), self._account, self._clock)
+
+    @cached_property
+    def iam(self) -> "IamWire":
+        """IAM."""
         from headrace.aws.iam import IamWire
 
-        return IamWire(account, simulator.store, clock)
+        return IamWire(self._account, self._simulator.store, self._clock)
 
-    async def iam(request: web.BaseRequest) -> web.StreamResponse:
-        return await iam_wire().handle(request)
-
-    @cache
-    def sts_wire() -> "StsWire":
+    @cached_property
+    def sts(self) -> "StsWire":
+        """STS."""
         from headrace.aws.credentials import KeyPair
         from headrace.aws.sts import StsWire
 
-        return StsWire(account, clock, KeyPair(), functions.lineage_of, iam_wire().role_id_of)
+        lineage_of = self._simulator.functions.lineage_of
+        return StsWire(self._account, self._clock, KeyPair(), lineage_of, self.iam.role_id_of)
 
-    async def sts(request: web.BaseRequest) -> web.StreamResponse:
-        return await sts_wire().handle(request)
+    @cached_property
+    def other(self) -> "OtherServices":
+        """All that Headrace does not simulate."""
+        from headrace.aws.other_services import OtherServices
 
-    @cache
-    def dynamodb_wire() -> "DynamodbWire":
-        from headrace.aws.dynamodb import DynamodbWire
+        return OtherServices(self._account, self._clock, self._simulator.feed)
 
-        return DynamodbWire(simulator.sources.catalog)
-
-    async def dynamodb(request: web.BaseRequest) -> web.StreamResponse:
-        return await dynamodb_wire().handle(request)
-
-    async def events(request: web.BaseRequest) -> web.StreamResponse:
-        return await simulator.event_services.eventbridge.handle(request)
-
-    async def scheduler(request: web.BaseRequest) -> web.StreamResponse:
-        return await simulator.event_services.scheduler.handle(request)
-
-    @cache
-    def lambda_control() -> "LambdaControl":
+    @cached_property
+    def lambda_control(self) -> "LambdaControl":
+        """Lambda's control plane."""
         from headrace.aws.lambda_control import LambdaControl
 
-        return LambdaControl(simulator)
+        return LambdaControl(self._simulator)
 
-    async def lambda_(request: web.BaseRequest) -> web.StreamResponse:
+    @cached_property
+    def time_control(self) -> "TimeControl":
+        """What other `headrace` processes ask of the clock."""
+        from headrace.time_control import TimeControl
+
+        return TimeControl(self._simulator)
+
+    async def _lambda(self, request: web.BaseRequest) -> web.StreamResponse:
         path = request.path
         if path.endswith(INVOKE_PATHS):
-            return await invoke.handle(request)
-        wire = of_mappings if path.startswith(MAPPINGS_PATH) else lambda_control()
+            return await self._invoke.handle(request)
+        wire: Wire = self._of_mappings if path.startswith(MAPPINGS_PATH) else self.lambda_control
         return await wire.handle(request)
 
-    of_mappings = MappingsWire(simulator.opened_mappings)
-    invoke = LambdaWire(
-        account,
-        functions,
-        simulator.events,
-        functions.lineage_of,
-        lambda: simulator.is_stopping,
-        lambda name, qualifier: functions.versions.timeout_of(name, qualifier) is not None,
-    )
-    kinesis = KinesisWire(channels.stream_registry(), clock)
-    sqs = SqsWire(
-        channels.queue_registry(), account.account_id, simulator.listener.url, simulator.pace.waiting
-    )
-    targets: dict[str, Handler] = {KINESIS: kinesis.handler(), SQS: sqs.service().handle, EVENTS: events}
-    targets |= dict.fromkeys(("DynamoDB_20120810", "DynamoDBStreams_20120810"), dynamodb)
-    signed: dict[str, Handler] = {
-        "lambda": lambda_,
-        "sqs": sqs.query_handler(),
-        "sns": sns,
-        "scheduler": scheduler,
-        "iam": iam,
-        "sts": sts,
-    }
-    handlers = Handlers(lambda_, s3, control, targets, signed, other)
-    async with Endpoint(simulator.listener, handlers, GRACE_SECONDS, simulator.pace.request) as endpoint:
-        try:
-            yield endpoint
-        finally:
-            if other_services.cache_info().currsize:
-                await other_services().close()
+    async def _control(self, request: web.BaseRequest) -> web.StreamResponse:
+        path = request.path
+        if path.startswith(CODE_PATH):
+            return await self.lambda_control.give_away(path)
+        code, answer = 200, self._known_as
+        if path == STATUS_PATH:
+            answer = await self._simulator.status()
+        elif request.method == "POST" and path.startswith(OPERATIONS_PATH):
+            operation, body = path.removeprefix(OPERATIONS_PATH), await _body(request)
+            if operation == PUBLISH:
+                code, answer = await perform_publish(self._simulator.topics, body)
+            else:
+                code, answer = await perform(self._simulator.channels, operation, body)
+        elif path.startswith((CLOCK_PATH, IDLE_PATH)):
+            code, answer = await self.time_control.answer(
+                request.method, path, dict(request.query), await _body(request)
+            )
+        elif path != STATE_PATH:
+            code, answer = 404, {"message": f"there is no {path}"}
+        return web.Response(body=orjson.dumps(answer), status=code, content_type="application/json")
 
 
 async def _body(request: web.BaseRequest) -> bytes:

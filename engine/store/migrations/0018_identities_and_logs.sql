@@ -9,19 +9,17 @@ CREATE TABLE iam_policies (
     content TEXT NOT NULL
 ) STRICT;
 
--- CloudWatch Logs: groups that were made or changed over the API. The events of functions are in files.
+-- CloudWatch Logs: what was made over the API. The events of functions are in files.
 CREATE TABLE log_groups (
     name TEXT PRIMARY KEY,
     created INTEGER NOT NULL,
-    retention INTEGER,
-    tags TEXT NOT NULL DEFAULT '{}'
+    attributes TEXT NOT NULL  -- JSON
 ) STRICT;
 
 CREATE TABLE log_streams (
     log_group TEXT NOT NULL,
     name TEXT NOT NULL,
     created INTEGER NOT NULL,
-    ingested INTEGER,
     PRIMARY KEY (log_group, name)
 ) STRICT, WITHOUT ROWID;
 
