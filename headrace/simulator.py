@@ -8,14 +8,13 @@ import asyncio
 import os
 import random
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from importlib import import_module
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from engine.clock import iso_seconds, running_clock
-from engine.feed import Fact, Feed, Notice, SimulatorReady
+from engine.feed import Fact, Feed, SimulatorReady
 from engine.functions.deployed_presence import has_deployments
 from engine.functions.invocation import Invocation, InvocationResult, Throttled
 from engine.functions.pace import Pace, RealPace
@@ -29,8 +28,8 @@ from engine.invocation.settlement import EventInvokeConfig
 from engine.safety_net import SafetyNet
 from engine.store.database import Store
 from engine.store.history import History
-from engine.store.state_folder import DATABASE, StateFolder
-from engine.watching import FolderWatcher, Hint, Listener
+from engine.store.state_folder import StateFolder
+from engine.watching import FolderWatcher
 from headrace import __version__
 from headrace.aws.listener import listen
 from headrace.channels import open_channels
@@ -38,6 +37,7 @@ from headrace.config import Configuration
 from headrace.control import announce, withdraw
 from headrace.destinations import Destinations
 from headrace.event_services import EventServices
+from headrace.own_files import OwnFiles
 from headrace.sources import Sources, bucket_folders
 from headrace.topics import TopicsOfSimulator
 
@@ -95,19 +95,39 @@ class Simulator:
         await self._exit.aclose()
 
     async def _enter(self, stack: AsyncExitStack) -> None:
-        configuration, settings = self.configuration, self.configuration.file.simulator
-        self.clock = clock = running_clock()
-        self._started = clock.now()
+        self.clock = running_clock()
+        self._started = self.clock.now()
         self._mappings_opened: asyncio.Future[EventSourceMappings] = (
             asyncio.get_running_loop().create_future()
         )
-        buckets = bucket_folders(configuration)
-        folder = stack.enter_context(StateFolder(configuration.state))
+        await self._open_store(stack)
+        await self._open_functions(stack)
+        await self._open_resources(stack)
+        for name in self.configuration.functions:
+            self.events.add(name, self._event_invoke_config(name))
+        if await self.store.read(has_deployments):
+            await self.deployments()
+        await self.event_services.open()
+        await self.events.release_leases()
+        self.listener = listen(*self._address)
+        stack.callback(self.listener.close)
+        if self._has_sources:
+            announce(self.configuration.state, self.listener.url)
+            stack.callback(withdraw, self.configuration.state)
+
+    async def _open_store(self, stack: AsyncExitStack) -> None:
+        clock = self.clock
+        folder = stack.enter_context(StateFolder(self.configuration.state))
         self.store = await stack.enter_async_context(Store(folder.database, clock, self.faults))
         self.safety_net = SafetyNet(clock, self._look_again)
         self.store.on_commit = self.safety_net.spread
-        self.history = History(self.store, self.feed, clock, settings.history_limit)
+        limit = self.configuration.file.simulator.history_limit
+        self.history = History(self.store, self.feed, clock, limit)
         await stack.enter_async_context(self.history)
+
+    async def _open_functions(self, stack: AsyncExitStack) -> None:
+        configuration, clock = self.configuration, self.clock
+        buckets = bucket_folders(configuration)
         self._watcher = await stack.enter_async_context(self._folder_watcher())
         self.pace = self._pace()
         self.functions = await stack.enter_async_context(
@@ -118,7 +138,7 @@ class Simulator:
                 account=configuration.account,
                 state=configuration.state,
                 endpoint=lambda: self.listener.url,
-                max_environments=settings.max_environments,
+                max_environments=configuration.file.simulator.max_environments,
                 watcher=self._watcher if self._has_sources and not self._is_simulated else None,
                 not_code=[configuration.state, *buckets],
                 reported=buckets,
@@ -130,6 +150,9 @@ class Simulator:
         )
         stack.push_async_callback(self._close_deployments)
         self.events = EventQueue(self.store, clock, self.feed, self.functions, self.faults)
+
+    async def _open_resources(self, stack: AsyncExitStack) -> None:
+        configuration, clock = self.configuration, self.clock
         self.channels = await open_channels(configuration, self.store, clock, self.feed, self.faults)
         self.topics = TopicsOfSimulator(
             configuration, self.channels.queues, self.store, clock, self.feed, self.events, self.events.knows
@@ -169,17 +192,6 @@ class Simulator:
             chance=self._chance,
             topic_of=self.destinations.topic_at,
         )
-        for name in configuration.functions:
-            self.events.add(name, self._event_invoke_config(name))
-        if await self.store.read(has_deployments):
-            await self.deployments()
-        await self.event_services.open()
-        await self.events.release_leases()
-        self.listener = listen(*self._address)
-        stack.callback(self.listener.close)
-        if self._has_sources:
-            announce(configuration.state, self.listener.url)
-            stack.callback(withdraw, configuration.state)
 
     def _bus(self, name: str, *, takes_records: bool) -> Destination:
         return self.event_services.bus(name, takes_records=takes_records)
@@ -203,8 +215,7 @@ class Simulator:
                 if self._mappings_wanted.is_set():
                     await (await self._mappings_opened).ready.wait()
                 if not self._is_simulated:
-                    self._watch_configuration()
-                    self._watch_state()
+                    OwnFiles(self.configuration, self._watcher, self.clock, self.feed).watch()
             self.ready.set()
             self.feed.publish(SimulatorReady(self.clock.now(), self.listener.url))
             if self._has_sources:
@@ -270,41 +281,6 @@ class Simulator:
             await queue.look_again()
         if self.mappings is not None:
             self.mappings.look_again()
-
-    def _watch_configuration(self) -> None:
-        """Say so when the configuration file is changed: it is read at the start only."""
-        path = self.configuration.path.resolve()
-        known = _content(path)
-
-        def look(_: Sequence[Hint]) -> None:
-            nonlocal known
-            if (now := _content(path)) != known:
-                known = now
-                self._notice("info", path, "the configuration has changed: stop and start again to apply it")
-
-        self._watch_beside(path, look)
-
-    def _watch_state(self) -> None:
-        """Say so when the state folder is removed: the database goes on, but nobody will find it again."""
-        path = self.configuration.state.resolve()
-        database = path / DATABASE
-        is_gone = False
-
-        def look(_: Sequence[Hint]) -> None:
-            nonlocal is_gone
-            if not is_gone and not database.exists():
-                is_gone = True
-                text = "was removed: nothing is kept any more; stop and start again for a new one"
-                self._notice("error", path, text)
-
-        self._watch_beside(path, look)
-
-    def _watch_beside(self, path: Path, look: Listener) -> None:
-        with suppress(OSError):  # a convenience: without it everything else works
-            self._watcher.watch(path.parent, look, recursive=False)
-
-    def _notice(self, level: Literal["info", "error"], path: Path, text: str) -> None:
-        self.feed.publish(Notice(self.clock.now(), level, path.name, text))
 
     async def _remove_leftovers(self) -> None:
         """Remove what earlier simulators have left in the state folder, in a thread."""
@@ -443,13 +419,6 @@ class Simulator:
                 for name, moment in self.event_services.next_runs().items()
             },
         }
-
-
-def _content(path: Path) -> bytes | None:
-    try:
-        return path.read_bytes()
-    except OSError:
-        return None
 
 
 @asynccontextmanager
