@@ -88,6 +88,8 @@ class LogStream:
         if self._path is None:
             return
         try:
+            if self._file is not None and os.fstat(self._file).st_nlink == 0:
+                self.close()  # somebody has deleted it: what comes now is the beginning of another
             if self._file is None:
                 self._path.parent.mkdir(parents=True, exist_ok=True)
                 self._file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
