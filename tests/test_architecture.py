@@ -9,6 +9,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 FLOORS = ("engine", "triggers", "headrace")  # the ground floor first
 CONTRACTS = (  # what of engine a source may know
+    "engine.alarm",
     "engine.arn",
     "engine.clock",
     "engine.errors",

@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
+from engine.alarm import wait_until
 from engine.clock import Clock
 from engine.errors import HeadraceError, ResourceNotFound, StoreError
 from engine.feed import EventEmitted, Feed, InvocationThrottled, Notice, RecursionStopped
@@ -262,18 +263,8 @@ class _Dispatcher:
         """Return when woken, or at `moment`."""
         if moment is None:
             await self._changed.wait()
-            return
-
-        def ring(_: object) -> None:
-            self._changed.set()
-
-        alarm = asyncio.create_task(self._clock.sleep_until(moment))
-        alarm.add_done_callback(ring)
-        try:
-            await self._changed.wait()
-        finally:
-            alarm.remove_done_callback(ring)
-            alarm.cancel()
+        else:
+            await wait_until(self._changed, moment, self._clock)
 
     async def _handle(self, event: QueuedEvent) -> None:
         """Try an event once and settle it."""

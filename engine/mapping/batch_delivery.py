@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from engine.alarm import wait_until
 from engine.errors import HeadraceError
 from engine.feed import DestinationSent, EventDropped, RetryScheduled
 from engine.invocation.destination import DestinationRefused
 from engine.invocation.event import new_request_id
-from engine.mapping.alarm import wait_until
 from engine.mapping.failure_destination import FailureDestination
 from engine.mapping.failure_record import FailureRecord, LastAnswer
 from engine.mapping.shard_progress import ShardProgress

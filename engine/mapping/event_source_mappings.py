@@ -15,6 +15,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 from uuid import NAMESPACE_URL, uuid5
 
+from engine.alarm import wait_until
 from engine.arn import Account
 from engine.clock import Clock, from_millis, to_millis
 from engine.errors import StoreError
@@ -22,7 +23,6 @@ from engine.feed import Feed, MappingChanged, Notice
 from engine.functions.invocation import FunctionRunner
 from engine.invocation.event import new_request_id
 from engine.mapping import checkpoints, mapping_table
-from engine.mapping.alarm import wait_until
 from engine.mapping.function_reference import FunctionReference, parse_reference
 from engine.mapping.mapping_errors import MappingExists, MappingInUse, MappingNotFound
 from engine.mapping.mapping_loop import Loop, LoopBuilder, MissingResource, Resources

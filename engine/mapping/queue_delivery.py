@@ -5,13 +5,13 @@ Source: Lambda developer guide, "Handling errors for an SQS event source".
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 
+from engine.alarm import wait_until
 from engine.clock import Clock
 from engine.errors import HeadraceError
 from engine.feed import Feed, RecordsFiltered, RecordsReturned
-from engine.mapping.alarm import wait_until
 from engine.mapping.queue_batch import QueueBatch
 from engine.mapping.queue_invoker import Attempted, QueueInvoker
 from engine.mapping.source import QueueMessage, QueueSource
@@ -73,8 +73,8 @@ class QueueDelivery:
                     max(batch.returns_at, self._clock.now()),
                 )
             )
-            await self._leave_hidden(failed)
         await self._delete(attempted.outcome.succeeded)
+        await self._insist(self._source.leave_hidden, failed, "messages that failed could not be let go")
 
     async def drop(self, messages: Sequence[QueueMessage]) -> None:
         """Delete messages that the filter keeps from the function."""
@@ -83,24 +83,23 @@ class QueueDelivery:
         )
         await self._delete(messages)
 
-    async def _leave_hidden(self, messages: Sequence[QueueMessage]) -> None:
-        """Leave failed messages to their timeouts; if the store fails, they also show at the next start."""
-        try:
-            await self._source.leave_hidden([message.receipt_handle for message in messages])
-        except (HeadraceError, OSError) as error:
-            LOGGER.warning("%d messages of %s: %s", len(messages), self._source.name, error)
-
     async def give_back(self, messages: Sequence[QueueMessage]) -> None:
-        """Show messages again that the function has not seen; if that fails, they do after their timeout."""
-        if not messages:
-            return
-        try:
-            await self._source.give_back([message.receipt_handle for message in messages])
-        except (HeadraceError, OSError) as error:
-            LOGGER.warning("%d messages of %s show again later: %s", len(messages), self._source.name, error)
+        """Show messages again that the function has not seen."""
+        await self._insist(self._source.give_back, messages, "messages could not be given back")
 
     async def _delete(self, messages: Sequence[QueueMessage]) -> None:
-        """Delete messages, trying again for as long as the store fails, once more when stopping."""
+        await self._insist(self._source.delete, messages, "messages that are done could not be deleted")
+
+    async def _insist(
+        self,
+        settle: Callable[[Sequence[str]], Awaitable[None]],
+        messages: Sequence[QueueMessage],
+        trouble: str,
+    ) -> None:
+        """Settle messages, trying again for as long as the store fails, once more when stopping.
+
+        When that fails too, they show again when their timeouts end, or at the next start.
+        """
         if not messages:
             return
         handles = [message.receipt_handle for message in messages]
@@ -108,12 +107,12 @@ class QueueDelivery:
         while True:
             stopping = self._stopping.is_set()
             try:
-                await self._source.delete(handles)
+                await settle(handles)
             except (HeadraceError, OSError) as error:
                 if stopping:
-                    LOGGER.warning("%d messages of %s run again: %s", len(handles), self._source.name, error)
+                    LOGGER.warning("%d messages of %s show again: %s", len(handles), self._source.name, error)
                     return
-                self._on_trouble(f"messages that are done could not be deleted, it is tried again: {error}")
+                self._on_trouble(f"{trouble}, it is tried again: {error}")
             else:
                 return
             await wait_until(self._stopping, self._clock.now() + pause, self._clock)

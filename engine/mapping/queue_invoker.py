@@ -7,12 +7,12 @@ import asyncio
 from collections.abc import Callable
 from datetime import timedelta
 
+from engine.alarm import wait_until
 from engine.clock import Clock
 from engine.errors import HeadraceError
 from engine.feed import BatchClosed, Feed, InvocationThrottled
 from engine.functions.invocation import FunctionRunner, Invocation, InvocationResult
 from engine.invocation.event import new_request_id
-from engine.mapping.alarm import wait_until
 from engine.mapping.payload import build_payload
 from engine.mapping.queue_batch import QueueBatch
 from engine.mapping.queue_hold import QueueHold

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any, Self
 
 import orjson
 
+from engine.alarm import wait_until
 from engine.clock import Clock
 from engine.errors import HeadraceError
 from engine.feed import Feed, Notice
 from engine.functions.invocation import FunctionRunner
-from engine.mapping.alarm import wait_until
 from engine.mapping.filter_criteria import FilterCriteria, compile_criteria
 from engine.mapping.queue_batch import QueueBatch, QueueBuffer, ReceivedMessage
 from engine.mapping.queue_delivery import QueueDelivery

@@ -8,9 +8,9 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
+from engine.alarm import wait_until
 from engine.feed import BatchClosed
 from engine.invocation.event import new_request_id
-from engine.mapping.alarm import wait_until
 from engine.mapping.batch_delivery import BatchDelivery
 from engine.mapping.shard_progress import ShardProgress
 from engine.mapping.stream_batching import GrowingBatch, WaitUntil

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from datetime import timedelta
 from functools import partial
 
+from engine.alarm import wait_until
 from engine.errors import HeadraceError
 from engine.invocation.destination import DestinationRefused
 from engine.mapping import checkpoints
-from engine.mapping.alarm import wait_until
 from engine.mapping.checkpoints import Checkpoint
 from engine.mapping.failure_destination import FailureDestination
 from engine.mapping.failure_record import FailureRecord

@@ -13,9 +13,9 @@ from datetime import timedelta
 from functools import partial
 from typing import TypeVar
 
+from engine.alarm import wait_until
 from engine.errors import HeadraceError
 from engine.mapping import checkpoints
-from engine.mapping.alarm import wait_until
 from engine.mapping.checkpoints import Checkpoint
 from engine.mapping.shard_run import ShardRun
 from engine.mapping.source import Shard, StartingPosition

@@ -13,7 +13,7 @@ from headrace.aws.json_protocol import Input, JsonService, Operation
 from headrace.aws.model_check import checked
 from headrace.aws.paging import BadToken, page
 from headrace.aws.service_model import service_model
-from triggers.eventbridge import bus_table
+from headrace.aws.stored_tags import StoredTags, tags_of
 from triggers.eventbridge.archives import Archives
 from triggers.eventbridge.buses import BUS_PROPERTIES, Bus, EventBuses
 from triggers.eventbridge.entry import Entry, Refused
@@ -45,6 +45,7 @@ class EventBridgeWire:
 
     def service(self) -> JsonService:
         """Return what answers on the endpoint."""
+        tags = StoredTags(self._store, self._tagged)
         operations: dict[str, Callable[[Given], Awaitable[Answer]]] = {
             "PutEvents": self._put_events,
             "TestEventPattern": self._test_event_pattern,
@@ -65,9 +66,9 @@ class EventBridgeWire:
             "RemoveTargets": self._remove_targets,
             "ListTargetsByRule": self._list_targets_by_rule,
             "ListRuleNamesByTarget": self._list_rule_names_by_target,
-            "TagResource": self._tag_resource,
-            "UntagResource": self._untag_resource,
-            "ListTagsForResource": self._list_tags_for_resource,
+            "TagResource": tags.tag,
+            "UntagResource": tags.untag,
+            "ListTagsForResource": tags.list,
             **self._of_archives.operations(),
         }
         return JsonService(
@@ -110,7 +111,7 @@ class EventBridgeWire:
         if "EventSourceName" in given:
             raise InvalidParameter("Partner event sources are not simulated by Headrace.")
         properties = _only(given, BUS_PROPERTIES)
-        bus = await self._buses.create_bus(given["Name"], properties, _tags(given))
+        bus = await self._buses.create_bus(given["Name"], properties, tags_of(given))
         return {"EventBusArn": bus.arn, **properties}
 
     async def _describe_event_bus(self, given: Given) -> Answer:
@@ -143,7 +144,9 @@ class EventBridgeWire:
 
     async def _put_rule(self, given: Given) -> Answer:
         properties = _only(given, RULE_PROPERTIES)
-        rule = await self._rules.put_rule(given["Name"], given.get("EventBusName"), properties, _tags(given))
+        rule = await self._rules.put_rule(
+            given["Name"], given.get("EventBusName"), properties, tags_of(given)
+        )
         return {"RuleArn": rule.arn}
 
     async def _describe_rule(self, given: Given) -> Answer:
@@ -191,30 +194,9 @@ class EventBridgeWire:
         )
         return _page("RuleNames", names, str, given, str)
 
-    async def _tag_resource(self, given: Given) -> Answer:
-        await self._change_tags(given, lambda tags: {**tags, **_tags(given)})
-        return {}
-
-    async def _untag_resource(self, given: Given) -> Answer:
-        gone = given["TagKeys"]
-        await self._change_tags(
-            given, lambda tags: {key: value for key, value in tags.items() if key not in gone}
-        )
-        return {}
-
-    async def _list_tags_for_resource(self, given: Given) -> Answer:
-        arn = self._tagged(given["ResourceARN"])
-        tags = await self._store.read(lambda connection: bus_table.tags(connection, arn))
-        return {"Tags": [{"Key": key, "Value": value} for key, value in tags.items()]}
-
-    async def _change_tags(self, given: Given, change: Callable[[dict[str, str]], Mapping[str, str]]) -> None:
-        arn = self._tagged(given["ResourceARN"])
-        await self._store.write(
-            lambda connection: bus_table.put_tags(connection, arn, change(bus_table.tags(connection, arn)))
-        )
-
-    def _tagged(self, arn: str) -> str:
+    def _tagged(self, given: Given) -> str:
         """Return the ARN of a bus or a rule. Raises NotFound."""
+        arn: str = given["ResourceARN"]
         if self._buses.find(arn) is None:
             path = arn.rpartition(":rule/")[2].split("/")
             bus, rule = (path[0], path[1]) if len(path) > 1 else (None, path[0])
@@ -255,10 +237,6 @@ def _rule_shape(rule: Rule) -> dict[str, Any]:
 
 def _only(given: Given, names: Sequence[str]) -> dict[str, Any]:
     return {name: given[name] for name in names if name in given}
-
-
-def _tags(given: Given) -> dict[str, str]:
-    return {tag["Key"]: tag["Value"] for tag in given.get("Tags", ())}
 
 
 def _page(

@@ -21,7 +21,7 @@ from headrace.aws.json_protocol import BadInput
 from headrace.aws.model_check import checked
 from headrace.aws.paging import BadToken, page
 from headrace.aws.service_model import service_model
-from triggers.eventbridge import bus_table
+from headrace.aws.stored_tags import StoredTags, tags_of
 from triggers.schedule.errors import InvalidSchedule, ScheduleNotFound
 from triggers.schedule.schedule_table import MadeSchedule, ScheduleGroup
 from triggers.schedule.schedules import Schedules
@@ -64,7 +64,7 @@ class SchedulerWire:
     def __init__(self, schedules: Schedules, account: Account, store: Store) -> None:
         self._schedules = schedules
         self._account = account
-        self._store = store
+        tags = StoredTags(store, self._tagged)
         self._operations: dict[str, Callable[[Given], Awaitable[Answer]]] = {
             "CreateSchedule": self._create_schedule,
             "GetSchedule": self._get_schedule,
@@ -75,9 +75,9 @@ class SchedulerWire:
             "GetScheduleGroup": self._get_schedule_group,
             "DeleteScheduleGroup": self._delete_schedule_group,
             "ListScheduleGroups": self._list_schedule_groups,
-            "TagResource": self._tag_resource,
-            "UntagResource": self._untag_resource,
-            "ListTagsForResource": self._list_tags_for_resource,
+            "TagResource": tags.tag,
+            "UntagResource": tags.untag,
+            "ListTagsForResource": tags.list,
         }
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -145,7 +145,7 @@ class SchedulerWire:
         return _page("Schedules", schedules, lambda made: f"{made.group}/{made.name}", given, self._listed)
 
     async def _create_schedule_group(self, given: Given) -> Answer:
-        group = await self._schedules.create_group(given["Name"], _tags(given))
+        group = await self._schedules.create_group(given["Name"], tags_of(given))
         return {"ScheduleGroupArn": self._account.schedule_group(group.name)}
 
     async def _get_schedule_group(self, given: Given) -> Answer:
@@ -160,30 +160,9 @@ class SchedulerWire:
         groups = [group for group in self._schedules.groups() if group.name.startswith(prefix)]
         return _page("ScheduleGroups", groups, lambda group: group.name, given, self._group_shape)
 
-    async def _tag_resource(self, given: Given) -> Answer:
-        await self._change_tags(given, lambda tags: {**tags, **_tags(given)})
-        return {}
-
-    async def _untag_resource(self, given: Given) -> Answer:
-        gone = given["TagKeys"]
-        await self._change_tags(
-            given, lambda tags: {key: value for key, value in tags.items() if key not in gone}
-        )
-        return {}
-
-    async def _list_tags_for_resource(self, given: Given) -> Answer:
-        arn = self._tagged(given["ResourceArn"])
-        tags = await self._store.read(lambda connection: bus_table.tags(connection, arn))
-        return {"Tags": [{"Key": key, "Value": value} for key, value in tags.items()]}
-
-    async def _change_tags(self, given: Given, change: Callable[[dict[str, str]], Mapping[str, str]]) -> None:
-        arn = self._tagged(given["ResourceArn"])
-        await self._store.write(
-            lambda connection: bus_table.put_tags(connection, arn, change(bus_table.tags(connection, arn)))
-        )
-
-    def _tagged(self, arn: str) -> str:
+    def _tagged(self, given: Given) -> str:
         """Return the ARN of a group, which alone has tags. Raises ScheduleNotFound."""
+        arn: str = given["ResourceArn"]
         name = arn.rpartition("schedule-group/")[2]
         if arn != self._account.schedule_group(name):
             raise ScheduleNotFound("Resource", arn)
@@ -244,10 +223,6 @@ def _with_retry_policy(target: Given) -> Answer:
 
 def _state(made: MadeSchedule) -> str:
     return str(made.properties.get("State", "ENABLED"))
-
-
-def _tags(given: Given) -> dict[str, str]:
-    return {tag["Key"]: tag["Value"] for tag in given.get("Tags", ())}
 
 
 def _page(

@@ -7,6 +7,7 @@ from dataclasses import field
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
+from engine.alarm import wait_until
 from engine.clock import Clock
 from engine.feed import (
     BatchClosed,
@@ -26,7 +27,6 @@ from engine.feed import (
     RetryScheduled,
     SimulatorCrashed,
 )
-from engine.mapping.alarm import wait_until
 from engine.value import dataclass
 from headrace.simulation.levels import Levels
 from headrace.simulation.report import (

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from random import Random
 
+from engine.alarm import wait_until
 from engine.clock import Clock
 from engine.errors import StoreError
 from engine.feed import DeadLettered, EventEmitted, EventSent, Feed, Notice
@@ -170,15 +171,5 @@ class Courier:
         """Return when something was postponed, or at `moment`."""
         if moment is None:
             await self._changed.wait()
-            return
-
-        def ring(_: object) -> None:
-            self._changed.set()
-
-        alarm = asyncio.create_task(self._clock.sleep_until(moment))
-        alarm.add_done_callback(ring)
-        try:
-            await self._changed.wait()
-        finally:
-            alarm.remove_done_callback(ring)
-            alarm.cancel()
+        else:
+            await wait_until(self._changed, moment, self._clock)
