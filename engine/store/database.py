@@ -9,6 +9,7 @@ import asyncio
 import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -39,6 +40,7 @@ class Store:
         self.path = path
         self.on_commit: Callable[[], None] | None = None
         self.may_fail = False
+        self.failed_at: datetime | None = None  # when a fault struck last
         self._clock = clock
         self._faults = faults
         self._is_dead = False
@@ -129,6 +131,8 @@ class Store:
             faults.crash(f"before commit {faults.commits}")
             return [(None, None)] * len(operations)
         error = faults.store_error(self.path, len(operations)) if self.may_fail else None
+        if error is not None:
+            self.failed_at = self._clock.now()
         if isinstance(error, StoreBusy):
             return [(None, error)] * len(operations)
         outcomes = await self._run(partial(_run_group, operations, failing=error))

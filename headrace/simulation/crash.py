@@ -8,6 +8,7 @@ back or told.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection
+from functools import partial
 from typing import Any, NoReturn, TypeVar
 
 from engine.faults import Faults
@@ -29,21 +30,19 @@ async def survive(live: Callable[[Feed, bool], Awaitable[T]], faults: Faults, fe
     while True:
         told = Feed()
         stop_telling = told.tap(feed.publish, log_lines=feed.wants_log_lines)
-        crashed = asyncio.Event()
-        forgetting = [faults.on_crash(stop_telling), faults.on_crash(crashed.set)]
+        crash: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        forgetting = [faults.on_crash(stop_telling), faults.on_crash(partial(crash.set_result, None))]
         others = asyncio.all_tasks()
         life: asyncio.Future[T] = asyncio.ensure_future(live(told, is_first))
-        crash = asyncio.ensure_future(crashed.wait())
         try:
             await asyncio.wait((life, crash), return_when=asyncio.FIRST_COMPLETED)
         finally:
             for forget in forgetting:
                 forget()
-            crash.cancel()
-            if not crashed.is_set() and not life.done():  # this task was cancelled
+            if not crash.done() and not life.done():  # this task was cancelled
                 life.cancel()
                 await asyncio.wait([life])
-        if not crashed.is_set():
+        if not crash.done():
             return life.result()
         await _bury(life, others)
         is_first = False

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from engine.feed import Feed
+from engine.invocation.event_queue import LONGEST_STORE_PAUSE
 from engine.random_uuid import seed_names
 from engine.value import dataclass
 from headrace.config import Configuration
@@ -105,6 +106,16 @@ async def _live(made: Simulator, plan: Plan, companions: Sequence[Companion], *,
     return ended
 
 
+def _may_have_more(simulator: Simulator) -> bool:
+    """Say whether work may lie there that a fault keeps from those who do it, until they look again."""
+    if simulator.faults is None:
+        return False
+    failed_at = simulator.store.failed_at
+    return simulator.safety_net.is_spread or (
+        failed_at is not None and simulator.clock.now() <= failed_at + LONGEST_STORE_PAUSE
+    )
+
+
 async def _run(companion: Companion, simulator: Simulator) -> None:
     await companion.run(simulator)
 
@@ -116,8 +127,11 @@ async def _end(simulator: Simulator, plan: Plan, companions: Sequence[Companion]
         await clock.sleep_until(min(clock.now() + pause, plan.end))
         await clock.idle()
         at_work = simulator.functions.versions.running()
-        at_work = at_work or (simulator.faults is not None and simulator.safety_net.is_spread)
-        if not at_work and all(companion.is_done() for companion in companions):
+        if (
+            not at_work
+            and not _may_have_more(simulator)
+            and all(companion.is_done() for companion in companions)
+        ):
             if not await what_waits(simulator):
                 return
             pause = min(2 * pause, LONGEST_PAUSE)
