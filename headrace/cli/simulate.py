@@ -16,8 +16,7 @@ from headrace.cli.moment import DURATION, MOMENT
 from headrace.cli.options import config_option, json_option
 
 if TYPE_CHECKING:
-    from engine.faults import Faults
-    from engine.feed import Fact, Feed
+    from engine.feed import Fact
     from headrace.config import Configuration
     from headrace.simulation.report import Report
     from headrace.simulation.run import Plan
@@ -139,13 +138,14 @@ def _simulate(
     from engine import clock
     from engine.feed import Feed
     from headrace.simulation.figures import Figures
-    from headrace.simulation.run import LONGEST, Companion, simulate
+    from headrace.simulation.run import LONGEST, Companion, declared_faults, simulate
 
     feed = Feed()
     if publish is not None:
         feed.tap(publish, log_lines=True)
     figures = Figures(feed, plan.begin, plan.length if plan.length < LONGEST else None)
-    faults = _faults(configuration, script, plan.seed, feed)
+    has_levers = script is not None and script.has_action("faults", "crash")
+    faults = declared_faults(configuration, plan.seed, feed, may_change=has_levers)
     companions = [Companion(figures.follow), Companion(_progress(plan))]
     if script is not None:
         from headrace.simulation.crash import crash_now
@@ -158,19 +158,6 @@ def _simulate(
         companions.append(Companion(acting, lambda: script.is_done, script.has_due, restoring))
     ended = clock.simulate(simulate(configuration, plan, feed, companions, faults), plan.begin)
     return figures.report(ended, plan.seed, None if script is None else script.report())
-
-
-def _faults(
-    configuration: "Configuration", script: "Script | None", seed: int, feed: "Feed"
-) -> "Faults | None":
-    """Return the faults that the configuration declares or a script may, None where there are none."""
-    declared = configuration.file.faults
-    if declared is None and (script is None or not script.has_action("faults", "crash")):
-        return None
-    from engine.fault_settings import FaultSettings
-    from engine.faults import Faults
-
-    return Faults(declared or FaultSettings(), seed, feed)
 
 
 def _show(report: "Report", page: BinaryIO | None, *, as_json: bool) -> None:

@@ -61,10 +61,12 @@ async def simulate(
 ) -> datetime:
     """Run on a virtual loop that begins at `plan.begin`; return the moment of the end.
 
-    `configuration` is one of a sandbox. Declared `faults` strike; a simulator that crashes is followed by
-    another one, on the same state. Raises what the simulator and the companions raise.
+    `configuration` is one of a sandbox. `faults` strike, those that it declares unless others are given; a
+    simulator that crashes is followed by another one, on the same state. Raises what the simulator and the
+    companions raise.
     """
     seed_names(plan.seed)
+    faults = faults or declared_faults(configuration, plan.seed, feed)
     chance = random.Random(plan.seed)  # noqa: S311 - the same again is what it is for
 
     def simulator(told: Feed) -> Simulator:
@@ -85,6 +87,19 @@ async def simulate(
         return await _live(simulator(told), plan, companions, is_first=is_first)
 
     return await survive(live, faults, feed)
+
+
+def declared_faults(
+    configuration: Configuration, seed: int, feed: Feed, *, may_change: bool = False
+) -> "Faults | None":
+    """Return the faults that a configuration declares; None without any, unless they `may_change`."""
+    declared = configuration.file.faults
+    if declared is None and not may_change:
+        return None
+    from engine.fault_settings import FaultSettings
+    from engine.faults import Faults
+
+    return Faults(declared or FaultSettings(), seed, feed)
 
 
 async def _live(made: Simulator, plan: Plan, companions: Sequence[Companion], *, is_first: bool) -> datetime:
