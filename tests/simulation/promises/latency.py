@@ -1,0 +1,92 @@
+"""What nothing stands in the way of reaches its handler at once, so that a lost wake-up is seen."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+
+from engine.duration import parse_duration
+from engine.mapping.queue_scaling import LEAST_WHEN_QUIET
+from tests.simulation.journal import Broken, Journal, Run
+from tests.simulation.scenario import ENVIRONMENTS, Give, Item, Step
+
+AT_ONCE = "what nothing stands in the way of is delivered at once"
+ALLOWANCE = timedelta(milliseconds=200)
+
+
+def broken_latency(journal: Journal) -> Iterator[Broken]:
+    """Yield items that came late although nothing held them up."""
+    if not journal.scenario.is_calm:
+        return
+    before: dict[str, list[Item]] = {}
+    for step in journal.scenario.steps:
+        if not isinstance(step.act, Give):
+            continue
+        earlier = before.setdefault(step.act.items[0].place, [])
+        if len(step.act.items) == 1:
+            yield from _late(journal, step, step.act, earlier)
+        earlier += step.act.items
+
+
+def _late(journal: Journal, step: Step, give: Give, earlier: Sequence[Item]) -> Iterator[Broken]:
+    (item,) = give.items
+    accepted = journal.notes.accepted.get(item.token)
+    if not item.is_wanted or accepted is None or accepted != journal.began + step.at:
+        return
+    function = journal.function_of(item.place)
+    due = accepted + _delay(journal, give)
+    latest = due + _allowed(journal, item.place, function)
+    if not _is_free(journal, item, earlier, accepted, latest):
+        return
+    runs = journal.runs_of.get(item.token, ())
+    if not runs or runs[0].started > latest:
+        began = runs[0].started if runs else "never"
+        text = f"{item.token} of {item.place}, due at {due}, began at {began}"
+        yield Broken(AT_ONCE, text, latest, item.token)
+
+
+def _is_free(journal: Journal, item: Item, earlier: Sequence[Item], since: datetime, until: datetime) -> bool:
+    """Say whether there was room for the function, and nothing that came earlier held the item up."""
+    function = journal.function_of(item.place)
+    if any(fact.function == function for fact in journal.throttled if fact.time <= until):
+        return False
+    at_work = [run for run in journal.runs if run.started <= until and run.ended >= since]
+    of_function = [run for run in at_work if run.function == function and item.token not in _tokens(run)]
+    if len(at_work) > ENVIRONMENTS // 2 or len(of_function) >= _room(journal, item.place, function, until):
+        return False
+    if item.place == "queues.jobs" or item.place.startswith(("buckets.", "functions.")):
+        return True
+    return all(_is_over(journal, each, since) for each in earlier if each.is_wanted)
+
+
+def _tokens(run: Run) -> set[str]:
+    return {each.token for each in run.items}
+
+
+def _is_over(journal: Journal, item: Item, moment: datetime) -> bool:
+    return any(processed <= moment for processed in journal.processed_at(item.token))
+
+
+def _room(journal: Journal, place: str, function: str, moment: datetime) -> int:
+    """Return how many invocations of the function there may be at once, at the least."""
+    reserved: int = journal.settings_of(function).get("reserved_concurrency", ENVIRONMENTS)
+    if place != "queues.jobs":
+        return reserved
+    has_failed = any(
+        run.has_failed for run in journal.runs if run.function == function and run.ended <= moment
+    )
+    return 1 if has_failed else min(reserved, LEAST_WHEN_QUIET)
+
+
+def _delay(journal: Journal, give: Give) -> timedelta:
+    if give.delay is not None:
+        return timedelta(seconds=give.delay)
+    place = give.items[0].place
+    return timedelta(
+        seconds=journal.queue(place).get("delay_seconds", 0) if place.startswith("queues.") else 0
+    )
+
+
+def _allowed(journal: Journal, place: str, function: str) -> timedelta:
+    """Return how long a batching window and the start of an environment may take."""
+    mapping = next((each for each in journal.scenario.mappings if each["source"] == place), {})
+    window = timedelta(seconds=mapping.get("maximum_batching_window_in_seconds", 0))
+    return window + parse_duration(str(journal.settings_of(function)["simulated_init_duration"])) + ALLOWANCE
