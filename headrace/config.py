@@ -8,14 +8,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from engine.arn import Account
 from engine.errors import CodeError, ConfigurationError
 from engine.functions.definition import FunctionDefinition, define
 from engine.functions.settings import FunctionSettings, PythonRuntime
+from engine.functions.variables import MADE_UP, KeyPair
 from engine.settings import Settings
 from engine.value import dataclass
 from headrace.references import dangling_references
@@ -45,6 +46,9 @@ class SimulatorSettings(Settings):
     pythons: dict[PythonRuntime, Path] = Field(default_factory=dict)
     history_limit: Annotated[int, Field(ge=0, le=10_000_000)] = 10_000
     shutdown_grace_in_seconds: Annotated[float, Field(ge=0, le=900)] = 10
+    require_signature: bool = False
+    access_key_id: Annotated[str, Field(pattern=r"^\w{16,128}$")] | None = None
+    secret_access_key: Annotated[str, Field(min_length=8)] | None = None
 
     @field_validator("endpoint")
     @classmethod
@@ -53,6 +57,24 @@ class SimulatorSettings(Settings):
         if not host or not port.isdecimal() or int(port) > 65_535:
             raise ValueError('"HOST:PORT" is needed, such as "127.0.0.1:4566" (port 0 takes any free one)')
         return value
+
+    @model_validator(mode="after")
+    def _keys_are_for_signatures(self) -> Self:
+        given = (self.access_key_id is not None, self.secret_access_key is not None)
+        if self.require_signature and not all(given):
+            raise ValueError("require_signature needs access_key_id and secret_access_key")
+        if not self.require_signature and any(given):
+            raise ValueError(
+                "access_key_id and secret_access_key have no use without require_signature = true"
+            )
+        return self
+
+    @property
+    def keys(self) -> KeyPair:
+        """The credentials that requests are signed with."""
+        if self.access_key_id is None or self.secret_access_key is None:
+            return MADE_UP
+        return KeyPair(self.access_key_id, self.secret_access_key)
 
     @property
     def host_and_port(self) -> tuple[str, int]:

@@ -143,6 +143,7 @@ class Simulator:
                 not_code=[configuration.state, *buckets],
                 reported=buckets,
                 pace=self.pace,
+                keys=configuration.file.simulator.keys,
                 temporary=configuration.state / "environments" if self._is_simulated else None,
                 chance=self._chance,
                 faults=self.faults,
@@ -344,6 +345,11 @@ class Simulator:
         from engine.simulated_watching import SimulatedFolderWatcher
 
         return SimulatedFolderWatcher(self.clock, self.feed)
+
+    @property
+    def has_real_time(self) -> bool:
+        """Whether time is that of the wall clock, as programs outside know it."""
+        return not self._is_simulated and not self.clock.is_steered
 
     def _pace(self) -> Pace:
         if self.clock.is_steered:

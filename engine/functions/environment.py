@@ -222,6 +222,7 @@ class Environment:
             log_group=self._log.group,
             log_stream=self._log.name,
             endpoint=self._around.endpoint(),
+            keys=self._around.keys,
         )
         reporting = () if self._reports is None else (str(self._reports.path), *self._around.written.folders)
         clock = "" if self._handler_clock is None else str(self._handler_clock.path)

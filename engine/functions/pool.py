@@ -28,6 +28,7 @@ from engine.functions.invocation import Invocation, InvocationResult, Throttled
 from engine.functions.pace import Pace, RealPace
 from engine.functions.surroundings import LOOK_AFTER_SECONDS, Surroundings
 from engine.functions.tracing import trace_root
+from engine.functions.variables import MADE_UP, KeyPair
 from engine.functions.versions import Version, Versions
 from engine.functions.written_files import WrittenFiles
 from engine.value import dataclass
@@ -90,6 +91,7 @@ class Functions:
         pace: Pace | None = None,
         temporary: Path | None = None,
         faults: "Faults | None" = None,
+        keys: KeyPair = MADE_UP,
     ) -> None:
         """`state` is the state folder, for logs and unpacked code; without one, both end with the simulator.
 
@@ -99,7 +101,7 @@ class Functions:
         files in the `reported` folders, `writers_of` knows which of them a handler has written. Aliases
         choose between versions by `chance`. Time passes at the `pace`, the real one unless given.
         `temporary` is the folder that environments have their own in; it is made, and removed in the end.
-        Declared `faults` strike where there are any.
+        Declared `faults` strike where there are any. Handlers' credentials are `keys`.
         """
         self.versions = Versions(definitions, chance or Random())  # noqa: S311 - draws versions, not secrets
         self._present: dict[Environment, Version] = {}  # until their processes have ended
@@ -121,6 +123,7 @@ class Functions:
             temporary=self._temporary,
             init_seconds=init_limit.total_seconds(),
             stop_grace_seconds=stop_grace.total_seconds(),
+            keys=keys,
             faults=faults,
         )
         self._alive: dict[Environment, float] = {}  # and when they were made, by the loop's time

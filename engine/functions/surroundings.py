@@ -9,6 +9,7 @@ from engine.clock import Clock
 from engine.feed import Feed
 from engine.functions.guard import Guard
 from engine.functions.pace import Pace
+from engine.functions.variables import KeyPair
 from engine.functions.written_files import WrittenFiles
 from engine.value import dataclass
 
@@ -20,7 +21,10 @@ LOOK_AFTER_SECONDS = 0.1  # between two looks at an environment that is at work
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """`logs` is None when no log files are kept; `endpoint` gives the URL that AWS clients are to use."""
+    """`logs` is None when no log files are kept; `endpoint` gives the URL that AWS clients are to use.
+
+    Their credentials are `keys`.
+    """
 
     clock: Clock
     pace: Pace
@@ -34,4 +38,5 @@ class Surroundings:
     temporary: Path
     init_seconds: float
     stop_grace_seconds: float
+    keys: KeyPair
     faults: "Faults | None" = None

@@ -10,11 +10,21 @@ from pathlib import Path
 
 from engine.functions.definition import FunctionDefinition
 from engine.functions.settings import PROVIDED_RUNTIMES
+from engine.value import dataclass
 
-ACCESS_KEY_ID = "LKIAQAAAAAAAHEADRACE"
-SECRET_ACCESS_KEY = "headrace"  # noqa: S105 - made up
 SESSION_TOKEN = "headrace"  # noqa: S105 - made up
 XRAY_HOST, XRAY_PORT = "127.0.0.1", "2000"  # whatever an X-Ray SDK sends there stays on this machine
+
+
+@dataclass(frozen=True, slots=True)
+class KeyPair:
+    """An access key and its secret; made-up ones unless the simulator's own endpoint asks for others."""
+
+    access_key_id: str = "LKIAQAAAAAAAHEADRACE"
+    secret_access_key: str = "headrace"  # noqa: S105 - made up
+
+
+MADE_UP = KeyPair()
 
 
 def runtime_variables(
@@ -29,13 +39,14 @@ def runtime_variables(
     log_stream: str,
     endpoint: str | None,
     layers: Sequence[Path] = (),
+    keys: KeyPair = MADE_UP,
 ) -> dict[str, str]:
     """Return all variables of the process: Lambda's, the function's own, and as little of the host's as it
     needs.
 
-    Credentials are made up, and the user's own AWS files and the instance metadata are out of reach, so
-    that a handler never talks to a real account by accident. Of `layers`, a later one comes before an earlier
-    one.
+    Credentials are those of `keys`, of no real account, and the user's own AWS files and the instance
+    metadata are out of reach, so that a handler never talks to a real account by accident. Of `layers`, a
+    later one comes before an earlier one.
     """
     variables = {
         "PATH": host.get("PATH", os.defpath),
@@ -67,8 +78,8 @@ def runtime_variables(
         "AWS_LAMBDA_LOG_GROUP_NAME": log_group,
         "AWS_LAMBDA_LOG_STREAM_NAME": log_stream,
         "AWS_LAMBDA_RUNTIME_API": api,
-        "AWS_ACCESS_KEY_ID": ACCESS_KEY_ID,
-        "AWS_SECRET_ACCESS_KEY": SECRET_ACCESS_KEY,
+        "AWS_ACCESS_KEY_ID": keys.access_key_id,
+        "AWS_SECRET_ACCESS_KEY": keys.secret_access_key,
         "AWS_SESSION_TOKEN": SESSION_TOKEN,
         "LAMBDA_TASK_ROOT": str(folder),
         "LAMBDA_RUNTIME_DIR": str(Path(__file__).parent),

@@ -9,33 +9,27 @@ import hmac
 
 import orjson
 
-from engine.functions.variables import ACCESS_KEY_ID, SECRET_ACCESS_KEY
+from engine.functions.variables import KeyPair
 from engine.random_uuid import random_hex
 from engine.value import dataclass
 
 TEMPORARY = "ASIA"
 
 
-@dataclass(frozen=True, slots=True)
-class KeyPair:
-    """An access key and its secret."""
+def secret_of(keys: KeyPair, access_key_id: str) -> str | None:
+    """Return the secret of an access key: that of the pair, or one given out with it; else None."""
+    if access_key_id == keys.access_key_id:
+        return keys.secret_access_key
+    if not access_key_id.startswith(TEMPORARY):
+        return None
+    digest = hmac.digest(keys.secret_access_key.encode(), access_key_id.encode(), "sha256")
+    return base64.b64encode(digest).decode()[:40]
 
-    access_key_id: str = ACCESS_KEY_ID
-    secret_access_key: str = SECRET_ACCESS_KEY
 
-    def secret_of(self, access_key_id: str) -> str | None:
-        """Return the secret of an access key: this one, or one that was given out with it; else None."""
-        if access_key_id == self.access_key_id:
-            return self.secret_access_key
-        if not access_key_id.startswith(TEMPORARY):
-            return None
-        digest = hmac.digest(self.secret_access_key.encode(), access_key_id.encode(), "sha256")
-        return base64.b64encode(digest).decode()[:40]
-
-    def temporary(self) -> "KeyPair":
-        """Return a new pair that belongs to this one."""
-        access_key_id = TEMPORARY + random_hex(16).upper()
-        return KeyPair(access_key_id, self.secret_of(access_key_id) or "")
+def temporary(keys: KeyPair) -> KeyPair:
+    """Return a new pair that belongs to another."""
+    access_key_id = TEMPORARY + random_hex(16).upper()
+    return KeyPair(access_key_id, secret_of(keys, access_key_id) or "")
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,14 +26,17 @@ from aiohttp.web_protocol import RequestHandler
 from engine.errors import ApiError
 from engine.invocation.event import new_request_id
 from engine.value import dataclass
+from headrace.aws.buffered_request import BufferedRequest
 from headrace.aws.error_body import (
     REQUEST_ID,
     broken_request,
     error_response,
     internal_failure,
+    refusal,
     refused_origin,
 )
 from headrace.aws.listener import BACKLOG, Listener
+from headrace.aws.signature_errors import SignatureRefused, saying
 from headrace.aws.signature_scope import signed_service
 
 LOGGER = logging.getLogger(__name__)
@@ -91,12 +94,14 @@ class Endpoint:
         handlers: Handlers,
         grace_seconds: float = 2.0,
         during: Callable[[], AbstractAsyncContextManager[object]] = nullcontext,
+        let_in: Callable[[BufferedRequest], Awaitable[None]] | None = None,
     ) -> None:
-        """Each request is answered within what `during` returns."""
+        """Each request is answered within what `during` returns. `let_in` raises SignatureRefused."""
         self._listener = listener
         self._handlers = handlers
         self._grace_seconds = grace_seconds
         self._during = during
+        self._let_in = let_in
         self._only_local_names = is_local_name(listener.host)
         self._http: web.Server | None = None
         self._server: asyncio.Server | None = None
@@ -130,7 +135,7 @@ class Endpoint:
         """Where clients find it, such as `http://127.0.0.1:4566`."""
         return self._listener.url
 
-    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+    async def _answer(self, request: BufferedRequest) -> web.StreamResponse:
         """Answer anything with something an AWS client understands; a handler's bug is logged, not shown."""
         response: web.StreamResponse
         try:
@@ -138,6 +143,8 @@ class Endpoint:
                 response = self._refusal(request) or await self._dispatch(request)
         except ApiError as error:
             response = error_response(error)
+        except SignatureRefused as refused:
+            response = _unsigned(request, refused)
         except web.HTTPException:
             raise
         except Exception as error:
@@ -153,14 +160,16 @@ class Endpoint:
             response.headers[REQUEST_ID] = new_request_id()
         return response
 
-    async def _dispatch(self, request: web.BaseRequest) -> web.StreamResponse:
+    async def _dispatch(self, request: BufferedRequest) -> web.StreamResponse:
         path = request.raw_path
         if "Expect" in request.headers:
             await _continue(request)
-        if path.startswith(LAMBDA_PATHS):
-            return await self._handlers.lambda_(request)
         if path.startswith(CONTROL_PATH):
             return await self._handlers.control(request)
+        if self._let_in is not None:
+            await self._let_in(request)
+        if path.startswith(LAMBDA_PATHS):
+            return await self._handlers.lambda_(request)
         target = request.headers.get("X-Amz-Target")
         if target is not None:
             handler = self._handlers.targets.get(target.rpartition(".")[0], self._handlers.other)
@@ -205,6 +214,17 @@ def is_local_host_header(header: str) -> bool:
     return is_local_name(urlsplit(f"//{header}").hostname or "")
 
 
+def _unsigned(request: web.BaseRequest, refused: SignatureRefused) -> web.Response:
+    """Refuse a request in the form its client reads; without a service it is taken for one to S3."""
+    from headrace.aws.unknown_request import form_of
+
+    service = signed_service(request.headers.get("Authorization"), request.raw_path)
+    is_lambda = request.raw_path.startswith(LAMBDA_PATHS)
+    form = form_of(request, service or ("lambda" if is_lambda else "s3"))
+    said = saying(form, refused)
+    return refusal(form, said.status, said.code, said.text)
+
+
 def _is_beside_s3(request: web.BaseRequest) -> bool:
     """Say whether a request is for another service, although it is signed as those for S3, or unsigned."""
     path = request.raw_path
@@ -221,8 +241,8 @@ def _request(
     protocol: RequestHandler,
     writer: AbstractStreamWriter,
     task: "asyncio.Task[None]",
-) -> web.BaseRequest:
-    return web.BaseRequest(
+) -> BufferedRequest:
+    return BufferedRequest(
         message, payload, protocol, writer, task, asyncio.get_running_loop(), client_max_size=BODY_BYTES
     )
 

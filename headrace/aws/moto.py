@@ -22,7 +22,7 @@ from yarl import URL
 from engine.arn import Account
 from engine.clock import Clock
 from engine.errors import HeadraceError
-from engine.functions.variables import ACCESS_KEY_ID, SECRET_ACCESS_KEY
+from engine.functions.variables import MADE_UP
 from headrace.aws.unknown_request import FORM
 
 LOGGER = logging.getLogger(__name__)
@@ -113,8 +113,8 @@ class Moto:
                 **variables,
                 "MOTO_ACCOUNT_ID": self._account.account_id,
                 "AWS_DEFAULT_REGION": self._account.region,
-                "AWS_ACCESS_KEY_ID": ACCESS_KEY_ID,
-                "AWS_SECRET_ACCESS_KEY": SECRET_ACCESS_KEY,
+                "AWS_ACCESS_KEY_ID": MADE_UP.access_key_id,
+                "AWS_SECRET_ACCESS_KEY": MADE_UP.secret_access_key,
                 "AWS_CONFIG_FILE": os.devnull,
                 "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
                 "AWS_EC2_METADATA_DISABLED": "true",

@@ -15,6 +15,7 @@ from headrace.aws.aws_chunked import BadChunk, ChunkDecoder
 from headrace.aws.checksums import Checksum, UploadChecksum, content_md5
 from headrace.aws.rest_xml import Node, S3Error, malformed_xml, parse
 from headrace.aws.s3_errors import invalid_request, key_refused
+from headrace.aws.signature_payload import PAYLOAD, PayloadCheck
 from triggers.s3.upload import KeyRefused, Upload
 
 BLOCK_BYTES = 1024 * 1024
@@ -32,7 +33,7 @@ async def receive(request: web.BaseRequest, upload: Upload, checksum: UploadChec
         upload.write(block)
         checksum.update(block)
 
-    decoder = ChunkDecoder() if _is_aws_chunked(request) else None
+    decoder = _decoder(request)
     async for block in _blocks(request, decoder):
         if upload.size + len(block) > MOST_OBJECT_BYTES:
             raise too_large(upload.size + len(block))
@@ -58,7 +59,7 @@ async def read_text(request: web.BaseRequest, *, checked: bool = False) -> bytes
     checksum = UploadChecksum(request.headers)
     if checked and checksum.algorithm is None and "Content-MD5" not in request.headers:
         raise invalid_request("Missing required header for this request: Content-MD5 OR x-amz-checksum-*")
-    decoder = ChunkDecoder() if _is_aws_chunked(request) else None
+    decoder = _decoder(request)
     body = bytearray()
     async for block in _blocks(request, decoder):
         body += block
@@ -74,8 +75,11 @@ async def read_text(request: web.BaseRequest, *, checked: bool = False) -> bytes
 async def _blocks(request: web.BaseRequest, decoder: ChunkDecoder | None) -> AsyncIterator[bytes]:
     """Yield the payload in blocks of about a mebibyte, without the framing."""
     gathered = bytearray()
+    check: PayloadCheck | None = request.get(PAYLOAD)
     try:
         async for data in request.content.iter_any():
+            if check is not None:
+                check.update(data)
             for piece in decoder.feed(data) if decoder is not None else (data,):
                 gathered += piece
             if len(gathered) >= BLOCK_BYTES:
@@ -83,10 +87,19 @@ async def _blocks(request: web.BaseRequest, decoder: ChunkDecoder | None) -> Asy
                 gathered.clear()
         if decoder is not None:
             decoder.close()
+        if check is not None:
+            check.close()
     except BadChunk:
         raise _incomplete_body() from None
     if gathered:
         yield bytes(gathered)
+
+
+def _decoder(request: web.BaseRequest) -> ChunkDecoder | None:
+    if not _is_aws_chunked(request):
+        return None
+    check: PayloadCheck | None = request.get(PAYLOAD)
+    return ChunkDecoder() if check is None else check.decoder()
 
 
 def _is_aws_chunked(request: web.BaseRequest) -> bool:

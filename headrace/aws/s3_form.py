@@ -1,7 +1,7 @@
 """PostObject: an upload by a form of a web page, as with a presigned POST.
 
-Source: S3 API reference, "POST Object". The conditions of its policy are checked; its signature and expiry
-are not, as requests are accepted with any credentials.
+Source: S3 API reference, "POST Object". The conditions of its policy are checked; its signature only where
+signatures are required, and its expiry is not.
 """
 
 import asyncio
@@ -21,6 +21,7 @@ from headrace.aws.s3_headers import attributes_of, header_value
 from headrace.aws.s3_objects import stored_headers
 from headrace.aws.s3_post_policy import check_fields, size_limits
 from headrace.aws.s3_tags import check_object_tags, tags_in
+from headrace.aws.signature_payload import FORM_CHECK
 from triggers.s3.keys import LONGEST_KEY_BYTES
 from triggers.s3.objects import ObjectEntry
 from triggers.s3.upload import Upload
@@ -56,6 +57,8 @@ async def post_object(call: Call) -> web.StreamResponse:
         if file is None:
             raise invalid_argument("POST requires exactly one file upload per request.", "file", "0")
         key = _key(fields, file.filename or "")
+        if (check := request.get(FORM_CHECK)) is not None:
+            check(fields)
         check_fields(fields, {"bucket": bucket.name, "key": key})
         headers = {name: value for name, value in fields.items() if name not in _OF_THE_FORM}
         attributes = attributes_of(headers, call.operation)

@@ -1,6 +1,6 @@
 """Everything that answers on the endpoint, put together. Imported once the simulator is ready."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import orjson
 from aiohttp import web
 
+from headrace.aws.buffered_request import BufferedRequest
 from headrace.aws.endpoint import Endpoint, Handler, Handlers
 from headrace.aws.event_source_mappings import MAPPINGS_PATH, MappingsWire
 from headrace.aws.kinesis import TARGET as KINESIS
@@ -42,7 +43,13 @@ async def served(simulator: "Simulator") -> AsyncIterator[Endpoint]:
     services = Services(simulator)
     async with (
         AsyncExitStack() as closing,
-        Endpoint(simulator.listener, services.handlers(), GRACE_SECONDS, simulator.pace.request) as endpoint,
+        Endpoint(
+            simulator.listener,
+            services.handlers(),
+            GRACE_SECONDS,
+            simulator.pace.request,
+            services.let_in(),
+        ) as endpoint,
     ):
         closing.push_async_callback(services.close)
         yield endpoint
@@ -112,6 +119,16 @@ class Services:
         s3, other = at_first_request(lambda: self.s3), at_first_request(lambda: self.other)
         return Handlers(self._lambda, s3, self._control, targets, signed, other)
 
+    def let_in(self) -> Callable[[BufferedRequest], Awaitable[None]] | None:
+        """Return what judges requests by their signatures; None where all are let in."""
+        settings = self._simulator.configuration.file.simulator
+        if not settings.require_signature:
+            return None
+        from headrace.aws.signature_check import SignatureCheck
+
+        judges_time = self._simulator.has_real_time
+        return SignatureCheck(settings.keys, self._clock, judges_time=judges_time).check
+
     async def close(self) -> None:
         """End what was started for requests."""
         if "other" in self.__dict__:
@@ -157,11 +174,11 @@ class Services:
     @cached_property
     def sts(self) -> "StsWire":
         """STS."""
-        from headrace.aws.credentials import KeyPair
         from headrace.aws.sts import StsWire
 
+        keys = self._simulator.configuration.file.simulator.keys
         lineage_of = self._simulator.functions.lineage_of
-        return StsWire(self._account, self._clock, KeyPair(), lineage_of, self.iam.role_id_of)
+        return StsWire(self._account, self._clock, keys, lineage_of, self.iam.role_id_of)
 
     @cached_property
     def other(self) -> "OtherServices":

@@ -15,8 +15,8 @@ from aiohttp import web
 from engine.arn import Account
 from engine.clock import Clock
 from engine.errors import ApiError, ValidationFailed
-from engine.functions.variables import SESSION_TOKEN
-from headrace.aws.credentials import Caller, KeyPair, caller_of
+from engine.functions.variables import SESSION_TOKEN, KeyPair
+from headrace.aws.credentials import Caller, caller_of, temporary
 from headrace.aws.model_check import checking
 from headrace.aws.query_protocol import QueryService
 
@@ -98,7 +98,7 @@ class StsWire:
         return {"Account": self._account.account_id}
 
     def _credentials(self, caller: Caller, seconds: int) -> dict[str, Any]:
-        keys = self._keys.temporary()
+        keys = temporary(self._keys)
         return {
             "Credentials": {
                 "AccessKeyId": keys.access_key_id,

@@ -7,8 +7,8 @@ import pytest
 
 from engine.arn import Account
 from engine.clock import Clock
-from engine.functions.variables import SESSION_TOKEN
-from headrace.aws.credentials import Caller, KeyPair, caller_of
+from engine.functions.variables import SESSION_TOKEN, KeyPair
+from headrace.aws.credentials import Caller, caller_of, secret_of, temporary
 from headrace.aws.sts import StsWire
 from tests.fakes.asked_service import AskedService, asked_service
 
@@ -43,7 +43,7 @@ async def test_assumed_credentials_stand_for_the_session(sts: AskedService, cloc
     keys = answer["Credentials"]
     assert answer["AssumedRoleUser"]["Arn"] == SESSION
     assert keys["Expiration"] - clock.now() <= timedelta(seconds=900)
-    assert KeyPair().secret_of(keys["AccessKeyId"]) == keys["SecretAccessKey"]
+    assert secret_of(KeyPair(), keys["AccessKeyId"]) == keys["SecretAccessKey"]
     async with asked_service(
         "sts",
         {"sts": wire(clock).handle},
@@ -119,8 +119,8 @@ def test_a_token_of_somebody_else_stands_for_nobody(token: str) -> None:
 
 def test_only_keys_that_were_given_out_have_a_secret() -> None:
     keys = KeyPair("AKIDMINE", "secret")
-    given = keys.temporary()
-    assert keys.secret_of("AKIDMINE") == "secret"
-    assert keys.secret_of(given.access_key_id) == given.secret_access_key
-    assert KeyPair("AKIDMINE", "other").secret_of(given.access_key_id) != given.secret_access_key
-    assert keys.secret_of("AKIDOTHER") is None
+    given = temporary(keys)
+    assert secret_of(keys, "AKIDMINE") == "secret"
+    assert secret_of(keys, given.access_key_id) == given.secret_access_key
+    assert secret_of(KeyPair("AKIDMINE", "other"), given.access_key_id) != given.secret_access_key
+    assert secret_of(keys, "AKIDOTHER") is None
