@@ -1,13 +1,31 @@
-"""A request whose body can be read before it is answered, and is there all the same for who answers it."""
+"""A request as the endpoint has it: whoever judges it may read its body first, or leave that for later."""
 
 import asyncio
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 from aiohttp.streams import StreamReader
 
+if TYPE_CHECKING:
+    from headrace.aws.signature_payload import PayloadCheck
+
+FormCheck = Callable[[Mapping[str, str]], None]
+
 
 class BufferedRequest(web.BaseRequest):
-    """As aiohttp has it, until `buffered` is asked for."""
+    """As aiohttp has it, until `buffered` is asked for.
+
+    Where signatures are required, whoever reads the body of an S3 request holds it against `payload_check`,
+    and the fields of a form, by their names in lower case, against `form_check`.
+    """
+
+    ATTRS = web.BaseRequest.ATTRS | {"payload_check", "form_check"}
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self.payload_check: PayloadCheck | None = None
+        self.form_check: FormCheck | None = None
 
     async def buffered(self, most: int) -> bytes:
         """Return the whole body, and let it be read again. Raises HTTPRequestEntityTooLarge beyond `most`."""

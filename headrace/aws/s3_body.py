@@ -12,10 +12,10 @@ from hashlib import md5
 from aiohttp import web
 
 from headrace.aws.aws_chunked import BadChunk, ChunkDecoder
+from headrace.aws.buffered_request import BufferedRequest
 from headrace.aws.checksums import Checksum, UploadChecksum, content_md5
 from headrace.aws.rest_xml import Node, S3Error, malformed_xml, parse
 from headrace.aws.s3_errors import invalid_request, key_refused
-from headrace.aws.signature_payload import PAYLOAD, PayloadCheck
 from triggers.s3.upload import KeyRefused, Upload
 
 BLOCK_BYTES = 1024 * 1024
@@ -75,7 +75,7 @@ async def read_text(request: web.BaseRequest, *, checked: bool = False) -> bytes
 async def _blocks(request: web.BaseRequest, decoder: ChunkDecoder | None) -> AsyncIterator[bytes]:
     """Yield the payload in blocks of about a mebibyte, without the framing."""
     gathered = bytearray()
-    check: PayloadCheck | None = request.get(PAYLOAD)
+    check = request.payload_check if isinstance(request, BufferedRequest) else None
     try:
         async for data in request.content.iter_any():
             if check is not None:
@@ -98,7 +98,7 @@ async def _blocks(request: web.BaseRequest, decoder: ChunkDecoder | None) -> Asy
 def _decoder(request: web.BaseRequest) -> ChunkDecoder | None:
     if not _is_aws_chunked(request):
         return None
-    check: PayloadCheck | None = request.get(PAYLOAD)
+    check = request.payload_check if isinstance(request, BufferedRequest) else None
     return ChunkDecoder() if check is None else check.decoder()
 
 

@@ -12,6 +12,7 @@ from urllib.parse import urlencode
 import orjson
 from aiohttp import BodyPartReader, MultipartReader, web
 
+from headrace.aws.buffered_request import BufferedRequest
 from headrace.aws.checksums import UploadChecksum
 from headrace.aws.rest_xml import S3Error, parse
 from headrace.aws.s3_body import BLOCK_BYTES, MOST_OBJECT_BYTES, storing, too_large
@@ -21,7 +22,6 @@ from headrace.aws.s3_headers import attributes_of, header_value
 from headrace.aws.s3_objects import stored_headers
 from headrace.aws.s3_post_policy import check_fields, size_limits
 from headrace.aws.s3_tags import check_object_tags, tags_in
-from headrace.aws.signature_payload import FORM_CHECK
 from triggers.s3.keys import LONGEST_KEY_BYTES
 from triggers.s3.objects import ObjectEntry
 from triggers.s3.upload import Upload
@@ -57,8 +57,8 @@ async def post_object(call: Call) -> web.StreamResponse:
         if file is None:
             raise invalid_argument("POST requires exactly one file upload per request.", "file", "0")
         key = _key(fields, file.filename or "")
-        if (check := request.get(FORM_CHECK)) is not None:
-            check(fields)
+        if isinstance(request, BufferedRequest) and request.form_check is not None:
+            request.form_check(fields)
         check_fields(fields, {"bucket": bucket.name, "key": key})
         headers = {name: value for name, value in fields.items() if name not in _OF_THE_FORM}
         attributes = attributes_of(headers, call.operation)

@@ -18,7 +18,7 @@ from engine.functions.variables import KeyPair
 from headrace.aws.buffered_request import BufferedRequest
 from headrace.aws.credentials import secret_of
 from headrace.aws.signature_errors import SignatureRefused
-from headrace.aws.signature_payload import FORM_CHECK, PAYLOAD, PayloadCheck
+from headrace.aws.signature_payload import PayloadCheck
 from headrace.aws.signature_v2 import OldClaim, old_claim_of, possible_signatures, signature_of
 from headrace.aws.signature_v4 import (
     AS_SENT,
@@ -58,7 +58,7 @@ class SignatureCheck:
         elif (old := old_claim_of(request.raw_path, request.headers)) is not None:
             self._check_old(request, old)
         elif request.content_type == "multipart/form-data" and request.method == "POST":
-            request[FORM_CHECK] = self.check_form
+            request.form_check = self.check_form
         elif not await _needs_no_signature(request):
             raise SignatureRefused("missing")
 
@@ -107,7 +107,7 @@ class SignatureCheck:
                 for name in request.headers
             ):
                 raise SignatureRefused("unsigned")
-            request[PAYLOAD] = PayloadCheck(payload, claim, secret)
+            request.payload_check = PayloadCheck(payload, claim, secret)
 
     def _check_old(self, request: web.BaseRequest, claim: OldClaim) -> None:
         secret = self._secret(claim.access_key_id)

@@ -13,8 +13,6 @@ from headrace.aws.signature_errors import SignatureRefused
 from headrace.aws.signature_v4 import EMPTY_HASH, MOMENT, UNSIGNED, Claim, signing_key
 
 UNSIGNED_TRAILER = "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
-PAYLOAD = "payload_check"  # where a request keeps its own
-FORM_CHECK = "form_check"  # where an upload by a form keeps what its fields are held against
 
 
 class PayloadCheck:

@@ -54,20 +54,15 @@ def possible_signatures(
     if claim.expires is None and "x-amz-date" in headers:
         moment = ""
     described = [headers.get("Content-MD5", ""), headers.get("Content-Type", ""), moment]
-    names = sorted({name.lower() for name in headers if name.lower().startswith("x-amz-")})
-    described += [f"{name}:{','.join(value.strip() for value in headers.getall(name))}" for name in names]
+    amz = {name.lower(): value for name, value in query.items() if name.lower().startswith("x-amz-")}
+    for name in {name.lower() for name in headers if name.lower().startswith("x-amz-")}:
+        amz[name] = ",".join(value.strip() for value in headers.getall(name))
+    described += [f"{name}:{value}" for name, value in sorted(amz.items())]
     path, _, text = raw_path.partition("?")
     subresource = "&".join(sorted(_subresources(text)))
     for bucket in _buckets(headers.get("Host", "")):
         resource = f"{bucket}{path}{'?' if subresource else ''}{subresource}"
         yield signature_of(secret, "\n".join((method, *described, resource)))
-    # botocore lets what is in the query stand for headers that a browser could not send.
-    moved = sorted(name for name in query if name.lower().startswith("x-amz-"))
-    if moved:
-        lines = [f"{name.lower()}:{query[name]}" for name in moved]
-        for bucket in _buckets(headers.get("Host", "")):
-            resource = f"{bucket}{path}{'?' if subresource else ''}{subresource}"
-            yield signature_of(secret, "\n".join((method, *described[:3], *lines, resource)))
 
 
 def signature_of(secret: str, text: str) -> str:
