@@ -118,28 +118,35 @@ class Journal:
         return [fact for fact in self.facts if isinstance(fact, InvocationThrottled)]
 
     @cached_property
-    def given_up(self) -> Sequence[GivenUp]:
-        """What stream mappings have given up."""
-        return [_given_up(message.body) for message in self.left.messages if message.queue == "given-up"]
+    def given_up(self) -> Sequence[tuple[GivenUp, Sequence[str]]]:
+        """What stream mappings have given up, the first one first, and the items that this was.
 
-    def tokens_of(self, given_up: GivenUp) -> Sequence[str]:
-        """Return the items that were given up together.
-
-        Records of other lanes may lie between the first and the last of them, and were processed there.
+        Records of other lanes may lie between the first and the last of a batch; their ends are others.
         """
+        found: list[tuple[GivenUp, Sequence[str]]] = []
+        told = [_given_up(message.body) for message in self.left.messages if message.queue == "given-up"]
+        for given_up in sorted(told, key=lambda each: each.at):
+            tokens = self._within(given_up)
+            if len(tokens) > given_up.count:
+                known = {token for _, others in found for token in others}
+                tokens = [token for token in tokens if not self.processed_at(token) and token not in known]
+            found.append((given_up, tokens))
+        return found
+
+    def _within(self, given_up: GivenUp) -> Sequence[str]:
+        """Return the items of a shard between two sequence numbers; where any were invoked, those."""
         ran = [run for run in self.runs if run.request_id == given_up.request_id]
-        within = {each.token for run in ran for each in run.items} if ran else self.notes.places.keys()
-        found = [
-            token
-            for token in self.scenario.items
-            if token in within
-            and self.scenario.items[token].is_wanted
-            and token in self.notes.places
-            and self.notes.places[token][0] == given_up.shard_id
-            and given_up.first <= self.notes.places[token][1] <= given_up.last
-        ]
-        if len(found) > given_up.count:
-            found = [token for token in found if not self.processed_at(token)]
+        invoked = {each.token for run in ran for each in run.items}
+        found: list[str] = []
+        for token, item in self.scenario.items.items():
+            shard_id, number = self.notes.places.get(token, ("", 0))
+            if (
+                shard_id == given_up.shard_id
+                and given_up.first <= number <= given_up.last
+                and item.is_wanted
+                and (token in invoked or not ran)
+            ):
+                found.append(token)
         return found
 
     def processed_at(self, token: str) -> Sequence[datetime]:

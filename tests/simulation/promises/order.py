@@ -76,8 +76,8 @@ def _ends(journal: Journal) -> Mapping[str, datetime]:
     for token in journal.scenario.items:
         for moment in journal.processed_at(token):
             end(token, moment)
-    for given_up in journal.given_up:
-        for token in journal.tokens_of(given_up):
+    for given_up, given_up_tokens in journal.given_up:
+        for token in given_up_tokens:
             end(token, given_up.at)
     tokens = {each.identifier: each.token for run in journal.runs for each in run.items}
     for fact in journal.facts:
