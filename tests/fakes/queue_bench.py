@@ -11,6 +11,8 @@ import orjson
 
 from engine.arn import Account
 from engine.clock import Clock
+from engine.fault_settings import FaultSettings
+from engine.faults import Faults
 from engine.feed import Fact, Feed
 from engine.functions.invocation import Invocation
 from engine.mapping.parameters import with_defaults
@@ -39,6 +41,7 @@ class Bench:
     dead_letters: Queue
     functions: ScriptedFunctions
     facts: list[Fact]
+    faults: Faults | None = None
 
     async def send(self, *bodies: str, group: str | None = None) -> list[str]:
         """Send messages in one go; return their ids."""
@@ -68,7 +71,15 @@ class Bench:
             function_timeout=timedelta(seconds=timeout),
             environments=ENVIRONMENTS,
         )
-        return QueueMapping(queue, "work", options, runner=self.functions, clock=self.clock, feed=self.feed)
+        return QueueMapping(
+            queue,
+            "work",
+            options,
+            runner=self.functions,
+            clock=self.clock,
+            feed=self.feed,
+            faults=self.faults,
+        )
 
     @asynccontextmanager
     async def running(self, source: QueueSource | None = None, **params: Any) -> AsyncIterator[None]:
@@ -96,19 +107,28 @@ class Bench:
 
 
 def bench(
-    clock: Clock, store: Store, *, name: str = "jobs", max_receive_count: int | None = None, **attributes: Any
+    clock: Clock,
+    store: Store,
+    *,
+    name: str = "jobs",
+    max_receive_count: int | None = None,
+    declared: FaultSettings | None = None,
+    **attributes: Any,
 ) -> Bench:
-    """Make a bench; `attributes` are those of the queue."""
+    """Make a bench; `attributes` are those of the queue, `declared` its faults."""
     feed, facts, queues = Feed(), list[Fact](), dict[str, Queue]()
     feed.tap(facts.append)
     fifo = ".fifo" if name.endswith(".fifo") else ""
     target = ACCOUNT.queue(f"dead{fifo}")
     redrive = None if max_receive_count is None else RedrivePolicy(f"dead{fifo}", target, max_receive_count)
     made = replace(QueueAttributes.default(name, ACCOUNT), redrive_policy=redrive, **attributes)
-    queues[name] = Queue(name, ACCOUNT, store, clock, attributes=made, feed=feed, queues=queues)
+    faults = None if declared is None else Faults(declared, 1, feed)
+    queues[name] = Queue(
+        name, ACCOUNT, store, clock, attributes=made, feed=feed, queues=queues, faults=faults
+    )
     queues[f"dead{fifo}"] = Queue(f"dead{fifo}", ACCOUNT, store, clock, feed=feed)
     functions = ScriptedFunctions(clock, lambda function, invocation: returned(None))
-    return Bench(clock, feed, queues[name], queues[f"dead{fifo}"], functions, facts)
+    return Bench(clock, feed, queues[name], queues[f"dead{fifo}"], functions, facts, faults)
 
 
 def bodies_of(records: Sequence[dict[str, Any]]) -> list[str]:

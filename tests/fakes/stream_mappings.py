@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from engine.clock import Clock
+from engine.faults import Faults
 from engine.feed import Feed
 from engine.functions.invocation import FunctionRunner, Invocation
 from engine.mapping.failure_destination import FailureDestination
@@ -77,6 +78,7 @@ def stream_mapping(
     on_failure: FailureDestination | None = None,
     patterns: Sequence[str] = (),
     uuid: str = UUID,
+    faults: Faults | None = None,
     **settings: Any,
 ) -> StreamMapping:
     """Return a mapping of `source` to the function `fn`; it begins with the oldest record."""
@@ -94,6 +96,7 @@ def stream_mapping(
             clock=clock,
             feed=feed or Feed(),
             criteria=compile_criteria(source.kind, patterns),
+            faults=faults,
         )
     )
 
