@@ -18,7 +18,6 @@ from urllib.parse import parse_qs, urlsplit
 
 from aiohttp import HttpVersion11, web
 from aiohttp.abc import AbstractStreamWriter
-from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.http_parser import RawRequestMessage
 from aiohttp.streams import StreamReader
 from aiohttp.web_protocol import RequestHandler
@@ -29,23 +28,26 @@ from engine.value import dataclass
 from headrace.aws.buffered_request import BufferedRequest
 from headrace.aws.error_body import (
     REQUEST_ID,
+    Form,
     broken_request,
     error_response,
     internal_failure,
     refusal,
     refused_origin,
 )
+from headrace.aws.http_server import LOGGER as HTTP_LOGGER
+from headrace.aws.http_server import HttpServer, name_the_fault_of_a_client
 from headrace.aws.listener import BACKLOG, Listener
 from headrace.aws.signature_errors import SignatureRefused, saying
 from headrace.aws.signature_scope import signed_service
 
 LOGGER = logging.getLogger(__name__)
-HTTP_LOGGER = logging.getLogger("headrace.aws.http")
 
 LAMBDA_PATHS = ("/2015-03-31/functions", "/2015-03-31/event-source-mappings")
 CONTROL_PATH = "/_headrace/"
 BODY_BYTES = 6 * 1024 * 1024  # the most that is read into memory at once: a synchronous payload
 HEADER_BYTES = 64 * 1024
+TOO_LARGE = "RequestEntityTooLargeException"
 FORM = "application/x-www-form-urlencoded"
 QUERY_VERSIONS = {"2012-11-05": "sqs", "2010-03-31": "sns", "2011-06-15": "sts", "2010-05-08": "iam"}
 QUEUE_PATH = re.compile(r"/\d{12}/[A-Za-z0-9_-]+(\.fifo)?")
@@ -109,9 +111,9 @@ class Endpoint:
     async def __aenter__(self) -> Self:
         """Answer what connects, and what has connected since the address was taken."""
         loop = asyncio.get_running_loop()
-        HTTP_LOGGER.addFilter(_name_the_fault_of_a_client)
-        self._http = web.Server(
-            self._answer,
+        HTTP_LOGGER.addFilter(name_the_fault_of_a_client)
+        self._http = HttpServer(
+            self._answer,  # type: ignore[arg-type]  # the requests it is given are those of the factory
             request_factory=_request,
             access_log=None,
             logger=HTTP_LOGGER,
@@ -145,8 +147,8 @@ class Endpoint:
             response = error_response(error)
         except SignatureRefused as refused:
             response = _unsigned(request, refused)
-        except web.HTTPException:
-            raise
+        except web.HTTPRequestEntityTooLarge as error:
+            response = refusal(_form(request), error.status, TOO_LARGE, error.text or "")
         except Exception as error:
             if _client_is_gone(request, error):
                 LOGGER.debug("%s %s: the client went away: %s", request.method, request.path, error)
@@ -185,7 +187,7 @@ class Endpoint:
     def _refusal(self, request: web.BaseRequest) -> web.Response | None:
         headers = request.headers
         origin = headers.get("Origin")
-        if origin is not None and not is_local_name(urlsplit(origin).hostname or ""):
+        if origin is not None and not is_local_origin(origin):
             return refused_origin(f"Requests from web pages of {origin} are refused.")
         if origin is None and headers.get("Sec-Fetch-Site") == "cross-site":
             return refused_origin("Requests from web pages of other sites are refused.")
@@ -211,18 +213,31 @@ def is_local_name(name: str) -> bool:
 @lru_cache(maxsize=256)
 def is_local_host_header(header: str) -> bool:
     """Say whether a Host header, with or without a port, names this machine."""
-    return is_local_name(urlsplit(f"//{header}").hostname or "")
+    return is_local_origin(f"//{header}")
+
+
+def is_local_origin(origin: str) -> bool:
+    """Say whether a web page of this origin comes from this machine; no for what is no address at all."""
+    try:
+        return is_local_name(urlsplit(origin).hostname or "")
+    except ValueError:
+        return False
 
 
 def _unsigned(request: web.BaseRequest, refused: SignatureRefused) -> web.Response:
-    """Refuse a request in the form its client reads; without a service it is taken for one to S3."""
+    """Refuse a request in the form its client reads."""
+    form = _form(request)
+    said = saying(form, refused)
+    return refusal(form, said.status, said.code, said.text)
+
+
+def _form(request: web.BaseRequest) -> Form:
+    """Return the form a request's client reads; without a service it is taken for one to S3."""
     from headrace.aws.unknown_request import form_of
 
     service = signed_service(request.headers.get("Authorization"), request.raw_path)
     is_lambda = request.raw_path.startswith(LAMBDA_PATHS)
-    form = form_of(request, service or ("lambda" if is_lambda else "s3"))
-    said = saying(form, refused)
-    return refusal(form, said.status, said.code, said.text)
+    return form_of(request, service or ("lambda" if is_lambda else "s3"))
 
 
 def _is_beside_s3(request: web.BaseRequest) -> bool:
@@ -283,12 +298,3 @@ def _client_is_gone(request: web.BaseRequest, error: Exception) -> bool:
 
 def _has_begun(request: web.BaseRequest) -> bool:
     return request.writer.output_size > 0
-
-
-def _name_the_fault_of_a_client(record: logging.LogRecord) -> bool:
-    """Log what is not HTTP in one line: aiohttp shows a traceback, as if it were the server's fault."""
-    error = record.exc_info[1] if record.exc_info else None
-    if isinstance(error, HttpProcessingError):
-        record.msg, record.args = "a client sent what is not HTTP: %s", (error.message.replace("\n", " "),)
-        record.exc_info = None
-    return True

@@ -45,7 +45,8 @@ def not_implemented(service: str, operation: str, form: Form) -> web.Response:
 
 
 def refusal(form: Form, status: int, code: str, text: str) -> web.Response:
-    """Refuse a request in the form its client reads."""
+    """Refuse a request in the form its client reads. What of the text is no text is shown as `?`."""
+    text = text.encode(errors="replace").decode()
     if form == "rest-json":
         return _rest_json(status, code, {"Type": "User", "message": text})
     request_id = new_request_id()

@@ -49,6 +49,8 @@ async def there(clock: Clock, store: Store) -> AsyncIterator[Served]:
         ("192.168.0.7:4566", False),
         ("127.0.0.1.example.com", False),
         ("", False),
+        ("[::1", False),
+        ("[example]", False),
     ],
 )
 def test_only_names_of_this_machine_are_local(header: str, expected: bool) -> None:
