@@ -49,6 +49,7 @@ class FunctionDefinition:
     simulated_init_duration: Distribution | None
     version: str = LATEST
     layers: tuple[Package, ...] = ()
+    reach_aws: bool = False
 
     @property
     def key(self) -> str:
@@ -86,6 +87,7 @@ class FunctionDefinition:
                 str(OWN_PACKAGES),
                 self.handler,
                 clock,
+                "aws" if self.reach_aws else "",
                 *reporting,
             ]
             return command if wrapper is None else [*_executing(parent), wrapper, *command]
@@ -131,6 +133,7 @@ def define(
         log_level=settings.application_log_level,
         simulated_duration=parse_simulated_duration(settings.simulated_duration),
         simulated_init_duration=parse_simulated_duration(settings.simulated_init_duration),
+        reach_aws=settings.reach_aws,
     )
 
 

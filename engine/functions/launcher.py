@@ -1,13 +1,14 @@
 """Starts the runtime of an execution environment; run as a program by the child's own interpreter.
 
-    launcher.py PARENT python HIDDEN HANDLER CLOCK [REPORTS FOLDER...]
+    launcher.py PARENT python HIDDEN HANDLER CLOCK REACH [REPORTS FOLDER...]
         Python: awslambdaric, or python_runtime.py beside this file where that is missing
     launcher.py PARENT exec PROGRAM [ARGUMENT...]
         any other runtime
 
 PARENT is the simulator's process id (0 to be tied to none), HIDDEN the folder its own packages are
-imported from, CLOCK the file that says what the time is (empty for real time), REPORTS the named pipe on
-which files of each FOLDER are reported before they are written.
+imported from, CLOCK the file that says what the time is (empty for real time), REACH `aws` if the handler may
+reach AWS itself and else empty, REPORTS the named pipe on which files of each FOLDER are reported before
+they are written.
 Nothing but the standard library is needed, by Python 3.9 or later.
 """
 
@@ -32,6 +33,14 @@ if TYPE_CHECKING:
 
 HIDDEN_PACKAGES = frozenset(("engine", "triggers", "headrace"))
 FRESH_SECONDS = 2
+AWS_HOSTS = (
+    ".amazonaws.com",
+    ".amazonaws.com.cn",
+    ".amazonaws.eu",
+    ".api.aws",
+    ".api.amazonwebservices.com.cn",
+    ".on.aws",
+)
 
 
 def die_with(parent: int) -> None:
@@ -128,7 +137,32 @@ def report_writes(reports: str, folders: list[str]) -> None:
     sys.addaudithook(hook)
 
 
-def run_python(hidden: str, handler: str, clock: str, reports: str = "", *folders: str) -> None:
+class AwsOutOfReach(RuntimeError):
+    """The handler has asked for a host of AWS itself. No OSError: clients would try again in vain."""
+
+
+def keep_from_aws() -> None:
+    """Let no host of AWS itself be found: a handler that runs here must not change a real account."""
+
+    def hook(event: str, arguments: tuple[Any, ...]) -> None:
+        if event not in ("socket.getaddrinfo", "socket.gethostbyname"):
+            return
+        host = arguments[0]
+        name = host.decode("ascii", "replace") if isinstance(host, bytes) else str(host)
+        if name.rstrip(".").lower().endswith(AWS_HOSTS):
+            function, endpoint = (
+                os.environ.get(f"AWS_{each}") for each in ("LAMBDA_FUNCTION_NAME", "ENDPOINT_URL")
+            )
+            raise AwsOutOfReach(
+                f"{name} is AWS itself, which functions under Headrace do not reach: let clients use "
+                f"AWS_ENDPOINT_URL ({endpoint}) instead of an address of their own, or set reach_aws = true "
+                f"in [functions.{function}]"
+            )
+
+    sys.addaudithook(hook)
+
+
+def run_python(hidden: str, handler: str, clock: str, reach: str, reports: str = "", *folders: str) -> None:
     """Run the handler's module under a runtime client; returns only with the process."""
     del sys.path[0]  # this file's own folder
     main, client, take_next = awslambdaric() or python_runtime()
@@ -139,6 +173,8 @@ def run_python(hidden: str, handler: str, clock: str, reports: str = "", *folder
     sys.meta_path.insert(0, HidingFinder(hidden))
     forget_fresh_bytecode()
     sys.argv = ["bootstrap.py", handler]
+    if not reach:
+        keep_from_aws()
     if reports:
         report_writes(reports, list(folders))
     main(sys.argv)

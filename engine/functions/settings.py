@@ -96,6 +96,7 @@ class FunctionSettings(Settings):
     log_format: Literal["Text", "JSON"] = "Text"
     application_log_level: Literal["TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"] | None = None
     idle_timeout: Annotated[float, Field(gt=0)] = 300
+    reach_aws: bool = False
     simulated_duration: Annotated[str, AfterValidator(_simulated_duration)] = "100ms"
     simulated_init_duration: Annotated[str, AfterValidator(_simulated_duration)] = "200ms"
 
