@@ -1,5 +1,6 @@
 """Other services through moto's server: with boto3, beside Headrace's own, and gone with the simulator."""
 
+import http.client
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -40,7 +41,7 @@ def client(url: str, service: str) -> Any:
         region_name="us-east-1",
         aws_access_key_id="x",
         aws_secret_access_key="x",
-        config=Config(retries={"total_max_attempts": 1}, inject_host_prefix=False),
+        config=Config(retries={"total_max_attempts": 1}),
     )
 
 
@@ -84,19 +85,26 @@ def test_what_is_kept_there_is_found_again(simulator: HeadraceProcess) -> None:
         pytest.param("ses", "list_identities", {}, id="Query"),
         pytest.param("route53", "list_hosted_zones", {}, id="REST-XML"),
         pytest.param("apigateway", "get_rest_apis", {}, id="REST-JSON"),
-        pytest.param("s3control", "get_public_access_block", {"AccountId": "111122223333"}, id="S3 Control"),
     ],
 )
 def test_every_protocol_passes(
     simulator: HeadraceProcess, service: str, operation: str, parameters: dict[str, Any]
 ) -> None:
-    try:
-        answer = getattr(client(simulator.url, service), operation)(**parameters)
-    except ClientError as error:  # moto's own: nothing has been configured
-        answer = error.response
-        assert answer["Error"]["Code"] == "NoSuchPublicAccessBlockConfiguration"
-        return
+    answer = getattr(client(simulator.url, service), operation)(**parameters)
     assert answer["ResponseMetadata"]["HTTPStatusCode"] == 200
+
+
+def test_s3_control_is_told_from_s3_by_its_paths(simulator: HeadraceProcess) -> None:
+    """boto3 puts the account before the host's name, which not every resolver finds below localhost."""
+    scope = (
+        "AWS4-HMAC-SHA256 Credential=x/20260101/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=0"
+    )
+    connection = http.client.HTTPConnection(simulator.url.removeprefix("http://"), timeout=60)
+    headers = {"Authorization": scope, "x-amz-account-id": "111122223333"}
+    connection.request("GET", "/v20180820/configuration/publicAccessBlock", headers=headers)
+    answer = connection.getresponse()
+    assert b"NoSuchPublicAccessBlockConfiguration" in answer.read()
+    connection.close()
 
 
 def test_large_bodies_pass_both_ways(simulator: HeadraceProcess) -> None:

@@ -41,7 +41,7 @@ async def refusal(endpoint: Endpoint, service: str, operation: str, **parameters
         region_name="us-east-1",
         aws_access_key_id="x",
         aws_secret_access_key="x",
-        config=Config(retries={"total_max_attempts": 1}, inject_host_prefix=False),
+        config=Config(retries={"total_max_attempts": 1}),
     )
     try:
         with pytest.raises(ClientError) as caught:
@@ -66,7 +66,6 @@ async def refusal(endpoint: Endpoint, service: str, operation: str, **parameters
         pytest.param("ses", "list_identities", {}, "ses ListIdentities", id="Query"),
         pytest.param("ec2", "describe_instances", {}, "ec2 DescribeInstances", id="EC2 Query"),
         pytest.param("route53", "list_hosted_zones", {}, "route53 ListHostedZones", id="REST-XML"),
-        pytest.param("s3control", "list_jobs", {"AccountId": "000000000000"}, "s3 ListJobs", id="S3 Control"),
         pytest.param(
             "cloudwatch", "list_metrics", {}, "monitoring ListMetrics", id="CBOR, or what boto3 takes"
         ),
@@ -93,6 +92,19 @@ async def send(endpoint: Endpoint, method: str, path: str, body: bytes | None, *
     sending = partial(request, endpoint.url, method, path, body, named)
     reply: Reply = await AskedService(endpoint.url, None).run(sending)
     return reply
+
+
+async def test_s3_control_is_told_from_s3_by_its_paths(endpoint: Endpoint) -> None:
+    reply = await send(
+        endpoint,
+        "GET",
+        "/v20180820/jobs",
+        None,
+        Authorization="AWS4-HMAC-SHA256 Credential=x/20260101/us-east-1/s3/aws4_request, Signature=0",
+        x_amz_account_id="000000000000",
+    )
+    assert reply.status == 501
+    assert f"<Message>s3 ListJobs {EXTRA}</Message>".encode() in reply.body
 
 
 async def test_clients_of_the_cbor_protocol_are_answered_in_it(endpoint: Endpoint) -> None:
