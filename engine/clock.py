@@ -46,8 +46,7 @@ class SimulatorLoop(PlatformLoop):
 
     def __init__(self) -> None:
         self._outside = 0
-        self._counter = _OutsideCounter(self, 1)
-        self._back_inside = _OutsideCounter(self, -1)
+        self._counter = _OutsideCounter(self)
         self._idle_waiters: list[asyncio.Future[None]] = []
         super().__init__()
 
@@ -77,10 +76,6 @@ class SimulatorLoop(PlatformLoop):
     def outside(self) -> AbstractContextManager[None]:
         """Count the enclosed work as being outside the loop."""
         return self._counter
-
-    def inside(self) -> AbstractContextManager[None]:
-        """Count work that is outside the loop as being inside for the time enclosed."""
-        return self._back_inside
 
     def run_in_executor(
         self, executor: Executor | None, func: Callable[[*Ts], T], *args: *Ts
@@ -143,17 +138,16 @@ class SimulatorLoop(PlatformLoop):
 
 
 class _OutsideCounter:
-    """What `outside()` and `inside()` return: one object for all, as it only counts."""
+    """What `outside()` returns: one object for all, as it only counts."""
 
-    def __init__(self, loop: SimulatorLoop, step: int) -> None:
+    def __init__(self, loop: SimulatorLoop) -> None:
         self._loop = loop
-        self._step = step
 
     def __enter__(self) -> None:
-        self._loop._outside += self._step
+        self._loop._outside += 1
 
     def __exit__(self, *_: object) -> None:
-        self._loop._outside -= self._step
+        self._loop._outside -= 1
 
 
 class VirtualTimeLoop(SimulatorLoop):
@@ -263,10 +257,6 @@ class Clock:
     def outside(self) -> AbstractContextManager[None]:
         """Mark the enclosed wait as work outside the loop: virtual time stands still meanwhile."""
         return self._loop.outside()
-
-    def inside(self) -> AbstractContextManager[None]:
-        """Within `outside()`: mark the enclosed wait as one for the loop, so that virtual time may go on."""
-        return self._loop.inside()
 
     @property
     def runs_inline(self) -> bool:

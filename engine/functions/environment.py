@@ -225,7 +225,10 @@ class Environment:
             keys=self._around.keys,
         )
         reporting = () if self._reports is None else (str(self._reports.path), *self._around.written.folders)
-        clock = "" if self._handler_clock is None else str(self._handler_clock.path)
+        clock = ""
+        if self._handler_clock is not None:
+            clock = str(self._handler_clock.path)
+            variables |= self._handler_clock.variables()
         self._runtime.start(function.command(folder, os.getpid(), reporting, clock), folder, variables)
 
     async def _invoke(

@@ -18,7 +18,10 @@ class HandlerClock:
     """One clock, in the file `path`. Moments are aware UTC."""
 
     def __init__(self, path: Path, seed: int) -> None:
-        """Make the file; `seed` is for the handler's own random numbers. Raises OSError."""
+        """Make the file. All that is random in the process follows from `seed`; nothing when it is 0.
+
+        Raises OSError.
+        """
         self.path = path
         self._seed = seed % 2**64
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
@@ -27,6 +30,11 @@ class HandlerClock:
             self._shared = mmap.mmap(descriptor, LAYOUT.size)
         finally:
             os.close(descriptor)
+        LAYOUT.pack_into(self._shared, 0, 0, 0, self._seed)
+
+    def variables(self) -> dict[str, str]:
+        """Return the environment variables of the process: strings are hashed by the seed, too."""
+        return {"PYTHONHASHSEED": str(self._seed % 2**32)} if self._seed else {}
 
     def set(self, now: datetime, deadline: datetime) -> None:
         """Begin an initialisation or an invocation."""

@@ -88,7 +88,7 @@ def layer_paths() -> list[str]:
 
 
 def forget_fresh_bytecode() -> None:
-    """Do not cache the bytecode of a source that is younger than two seconds.
+    """Do not cache the bytecode of a source that is younger than two seconds now, or is changed from now on.
 
     Python recognises a stale cache by the source's size and its age in whole seconds; a handler that is
     edited twice within one second would otherwise run as it was before the second edit.
@@ -97,10 +97,11 @@ def forget_fresh_bytecode() -> None:
     from importlib.machinery import SourceFileLoader
 
     write = SourceFileLoader.set_data
+    began = time.time()  # noqa: TID251 - compared with a file's own time; later it may be a simulated one
 
     def set_data(self: SourceFileLoader, path: str, data: bytes, **options: Any) -> None:
         try:
-            fresh = time.time() - os.stat(self.path).st_mtime < FRESH_SECONDS  # noqa: TID251 - compared with a file's own time
+            fresh = began - os.stat(self.path).st_mtime < FRESH_SECONDS
         except OSError:
             return
         if not fresh:
@@ -166,12 +167,12 @@ def run_python(hidden: str, handler: str, clock: str, reach: str, reports: str =
     """Run the handler's module under a runtime client; returns only with the process."""
     del sys.path[0]  # this file's own folder
     main, client, take_next = awslambdaric() or python_runtime()
+    forget_fresh_bytecode()
     if clock:
         live_in_simulated_time(clock, client, take_next)
     # Only now, so that a module of the package cannot take the place of one of the client's.
     sys.path[:0] = [os.environ["LAMBDA_TASK_ROOT"], *layer_paths()]
     sys.meta_path.insert(0, HidingFinder(hidden))
-    forget_fresh_bytecode()
     sys.argv = ["bootstrap.py", handler]
     if not reach:
         keep_from_aws()

@@ -3,7 +3,7 @@
 `time.time`, `datetime.now` and all that is like them show the simulated moment, which stands still while the
 handler works. `time.sleep` on the main thread takes no real time: it moves the moment on. When the function's
 time is up, the process ends on the spot. Other threads, monotonic clocks and `asyncio.sleep` keep real time.
-The file that says what the time is: handler_clock.py.
+What is random follows from a seed. The file that says what the time is: handler_clock.py.
 """
 
 from __future__ import annotations
@@ -41,11 +41,6 @@ class SimulatedTime:
         self._real_sleep: Any = real.sleep
         self._traveller: Any = time_machine.travel(self._at() / SECOND, tick=False).start()
         real.sleep = self.sleep
-
-    def seed(self) -> int:
-        """Return what the handler's random numbers begin with."""
-        seed: int = LAYOUT.unpack_from(self._shared)[2]
-        return seed
 
     def catch_up(self) -> None:
         """Show the moment that the file says."""
@@ -87,13 +82,36 @@ def live_in(path: str, events: type, take_next: str) -> None:
     Raises ImportError when the interpreter has no time-machine.
     """
     import http.client
-    import random
 
+    with open(path, "rb") as file:  # noqa: PTH123 - pathlib takes a while to import
+        seed = LAYOUT.unpack(file.read(LAYOUT.size))[2]
+    if seed:
+        follow_seed(seed)
     clock = SimulatedTime(path)
-    random.seed(clock.seed())
     setattr(events, take_next, clock.after(getattr(events, take_next)))
     connection: Any = http.client.HTTPConnection
     connection.getresponse = clock.after(connection.getresponse)
+
+
+def follow_seed(seed: int) -> None:
+    """Let everything random of this process follow from `seed`: `random`, `uuid4`, `secrets`, `os.urandom`.
+
+    Processes that it forks have real random numbers, as they would otherwise all have the same.
+    """
+    import random
+
+    source, real, seeded = random.Random(seed), os.urandom, random.Random.seed  # noqa: S311
+
+    def draw_from(urandom: Callable[[int], bytes]) -> None:
+        os.urandom = random._urandom = urandom  # type: ignore[attr-defined] # noqa: SLF001 - for secrets
+
+    def begin(self: random.Random, a: Any = None, version: int = 2) -> None:
+        seeded(self, os.urandom(32) if a is None else a, version)
+
+    draw_from(source.randbytes)
+    random.Random.seed = begin  # type: ignore[method-assign]
+    random.seed(seed)
+    os.register_at_fork(after_in_child=lambda: draw_from(real))
 
 
 def _time_machine() -> Any:

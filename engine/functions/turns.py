@@ -66,12 +66,16 @@ class Turns:
 
 
 class Turn:
-    """One stretch of real work."""
+    """One stretch of real work. Several threads of its process may have requests under way."""
 
     def __init__(self, turns: Turns) -> None:
         self._turns = turns
         self._outside = turns.clock.outside()
-        self._over = asyncio.Event()
+        self._counts = False
+        self._is_over = False
+        self._taking = asyncio.Lock()
+        self._away = 0  # requests that have stepped back
+        self._settling = 0  # requests that wait for rest
         self.is_held = False
 
     async def __aenter__(self) -> Self:
@@ -83,38 +87,67 @@ class Turn:
 
     def end(self) -> None:
         """Give it back for good, if it is held."""
-        self._over.set()
+        self._is_over = True
         self._give()
 
     @asynccontextmanager
     async def stepping_back(self) -> AsyncIterator[None]:
-        """Let simulated time and others go on meanwhile; then be the next to go on."""
+        """Let simulated time and others go on meanwhile; then be the next to go on.
+
+        Where several step back, as requests of several threads do, time goes on until the last is done: what
+        the others wait for takes time, too.
+        """
+        self._away += 1
         self._give()
         try:
             yield
         except Exception:
+            self._away -= 1
             await self._take(first=True)
             raise
+        except BaseException:
+            self._away -= 1
+            raise
+        self._away -= 1
         await self._take(first=True)
 
     async def settled(self) -> None:
         """Return once all is at rest that the work has set going until now."""
-        if self.is_held:
-            with self._turns.clock.inside():
-                await self._turns.clock.idle()
+        if not self.is_held:
+            return
+        self._settling += 1
+        self._count()
+        try:
+            await self._turns.clock.idle()
+        finally:
+            self._settling -= 1
+            self._count()
 
     async def _take(self, *, first: bool) -> None:
-        if self._over.is_set():
-            return
-        await self._turns.acquire(self, first=first)
-        if self._over.is_set():  # its process was stopped meanwhile
-            self._turns.release(self)
-            return
-        self.is_held = True
-        self._outside.__enter__()
+        async with self._taking:
+            if self.is_held or not self._is_wanted():
+                return
+            await self._turns.acquire(self, first=first)
+            if not self._is_wanted():  # meanwhile its process was stopped, or has stepped back again
+                self._turns.release(self)
+                return
+            self.is_held = True
+            self._count()
+
+    def _is_wanted(self) -> bool:
+        return not self._is_over and not self._away
 
     def _give(self) -> None:
         if self.is_held:
             self.is_held = False
-            self._outside.__exit__(None, None, None)
+            self._count()
             self._turns.release(self)
+
+    def _count(self) -> None:
+        """Count as outside the loop while the process works, and only then."""
+        counts = self.is_held and not self._settling
+        if counts and not self._counts:
+            self._outside.__enter__()
+        elif self._counts and not counts:
+            self._outside.__exit__(None, None, None)
+        self._counts = counts

@@ -130,9 +130,21 @@ async def test_drawn_durations_follow_from_the_seed(run: Run) -> None:
     assert await durations(1) != await durations(2)
 
 
-async def test_a_handlers_random_numbers_follow_from_the_seed(run: Run) -> None:
+@pytest.mark.parametrize(
+    "drawing",
+    [
+        pytest.param("random.random()", id="random"),
+        pytest.param("random.Random().random()", id="a generator of its own"),
+        pytest.param("str(uuid.uuid4())", id="a UUID"),
+        pytest.param("secrets.token_hex(8)", id="secrets"),
+        pytest.param("os.urandom(8).hex()", id="the random numbers of the operating system"),
+        pytest.param("os.path.basename(tempfile.mktemp())", id="the name of a temporary file"),
+        pytest.param("str(set('abcdefgh')) + str(random.random())", id="the order of a set"),
+    ],
+)
+async def test_what_a_handler_draws_follows_from_the_seed(run: Run, drawing: str) -> None:
     async def drawn(seed: int) -> list[bytes]:
-        source = "import random\ndef handler(event, context): return random.random()"
+        source = f"import os, random, secrets, tempfile, uuid\ndef handler(event, context): return {drawing}"
         async with run(source, seed=seed) as functions:
             return [(await invoke(functions)).payload for _ in range(2)]
 
@@ -140,6 +152,28 @@ async def test_a_handlers_random_numbers_follow_from_the_seed(run: Run) -> None:
     assert first != second
     assert await drawn(1) == [first, second]
     assert await drawn(2) != [first, second]
+
+
+async def test_processes_that_a_handler_forks_do_not_draw_the_same(run: Run) -> None:
+    source = """
+        import multiprocessing, uuid
+
+        def draw(pipe):
+            pipe.send(str(uuid.uuid4()))
+
+        def handler(event, context):
+            drawn, fork = [], multiprocessing.get_context("fork")
+            for _ in range(2):
+                ours, theirs = fork.Pipe()
+                process = fork.Process(target=draw, args=(theirs,))
+                process.start()
+                drawn.append(ours.recv())
+                process.join()
+            return drawn
+    """
+    async with run(source, timeout=60) as functions:
+        first, second = orjson.loads((await invoke(functions)).payload)
+        assert first != second
 
 
 async def test_other_threads_really_sleep(run: Run, clock: Clock) -> None:

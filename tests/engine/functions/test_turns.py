@@ -112,3 +112,51 @@ async def test_somebody_who_gives_up_waiting_leaves_the_turn_to_the_next(turns: 
     await patient
     assert impatient.cancelled()
     assert turns.current is None
+
+
+async def test_requests_of_several_threads_wait_for_rest_together(turns: Turns, clock: Clock) -> None:
+    began = clock.now()
+    late = asyncio.create_task(asyncio.sleep(1))
+    async with turns.turn() as turn:
+        await asyncio.gather(*(turn.settled() for _ in range(3)))
+        assert clock.now() == began
+    await late
+    assert clock.now() == began + timedelta(seconds=1)
+
+
+async def test_time_goes_on_until_the_last_thread_has_what_it_waits_for(turns: Turns, clock: Clock) -> None:
+    async def wait(turn: Turn, seconds: float) -> None:
+        async with turn.stepping_back():
+            await asyncio.sleep(seconds)
+
+    began = clock.now()
+    async with turns.turn() as turn:
+        await asyncio.gather(*(wait(turn, seconds) for seconds in (1, 20, 5)))
+        assert turns.current is turn
+        assert clock.now() == began + timedelta(seconds=20)
+    assert turns.current is None
+
+
+async def test_a_thread_may_wait_for_rest_while_another_waits_for_time(turns: Turns, clock: Clock) -> None:
+    async def wait(turn: Turn) -> None:
+        async with turn.stepping_back():
+            await asyncio.sleep(20)
+
+    began = clock.now()
+    async with turns.turn() as turn:
+        await asyncio.gather(turn.settled(), wait(turn), turn.settled(), wait(turn))
+        assert clock.now() == began + timedelta(seconds=20)
+        assert turns.current is turn
+
+
+async def test_a_thread_may_step_back_when_another_comes_back(turns: Turns, clock: Clock) -> None:
+    async def wait(turn: Turn, *pauses: float) -> None:
+        for pause in pauses:
+            async with turn.stepping_back():
+                await asyncio.sleep(pause)
+
+    began = clock.now()
+    async with turns.turn() as turn:
+        await asyncio.gather(wait(turn, 1, 1, 1), wait(turn, 1, 2))
+        assert clock.now() == began + timedelta(seconds=3)
+        assert turns.current is turn
