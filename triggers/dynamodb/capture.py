@@ -132,7 +132,7 @@ def _install(connection: sqlite3.Connection, plan: Plan) -> Capture:
     on = _triggers_on(connection, names)
     if schema is None:
         _put_away(connection, names)
-        return _read(connection, names, is_active=False, change="is not there any more: waiting for it")
+        return _read(connection, names, is_active=False, change="not there any more: waiting for it")
     used = _slots(connection, names)
     present: Sequence[tuple[str, int]] = ()
     if installed is not None:
@@ -152,7 +152,7 @@ def _install(connection: sqlite3.Connection, plan: Plan) -> Capture:
     )
     change = "its changes are captured from now on" if is_new else "its capture follows its new form"
     if _is_new_table(schema, installed, on, plan):
-        change = "is a new table: its changes are captured"
+        change = "a new table: its changes are captured"
         if not _was_renamed(schema):
             rows = connection.execute(capture_sql.log_existing_rows(names, schema, shape)).rowcount
             change += f", beginning with the {'row' if rows == 1 else f'{rows} rows'} in it" if rows else ""

@@ -418,9 +418,7 @@ def test_rows_of_a_table_made_while_nobody_looked_are_inserted(connection: sqlit
     connection.execute("DROP TABLE things")
     connection.execute("CREATE TABLE things (name TEXT PRIMARY KEY, id)")
     connection.execute("INSERT INTO things VALUES ('a', 1)")
-    assert (
-        line_up(connection).change == "is a new table: its changes are captured, beginning with the row in it"
-    )
+    assert line_up(connection).change == "a new table: its changes are captured, beginning with the row in it"
     connection.execute("INSERT INTO things VALUES ('b', 2)")
     assert changes(connection) == [
         ("INSERT", None, {"name": "a", "id": 1}),
@@ -456,7 +454,7 @@ def test_a_table_that_is_renamed_away_is_captured_no_more(connection: sqlite3.Co
     line_up(connection)
     connection.execute("ALTER TABLE things RENAME TO others")
     connection.execute("INSERT INTO others VALUES (1, 'lamp', 'l')")
-    assert line_up(connection).change == "is not there any more: waiting for it"
+    assert line_up(connection).change == "not there any more: waiting for it"
     connection.execute("INSERT INTO others VALUES (2, 'desk', 'd')")
     assert changes(connection) == [("INSERT", None, LAMP)]
     connection.execute(ORDERS)

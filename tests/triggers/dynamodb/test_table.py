@@ -170,7 +170,7 @@ async def test_a_database_and_a_table_may_come_later(
         ("INSERT", {"id": {"N": "1"}, "item": {"S": "first"}}),
         ("INSERT", {"id": {"N": "2"}, "item": {"S": "second"}}),
     ]
-    text = f"orders in {path}: is a new table: its changes are captured, beginning with the row in it"
+    text = f"orders in {path}: a new table: its changes are captured, beginning with the row in it"
     assert notices[2:] == [("info", text)]
 
 
