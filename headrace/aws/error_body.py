@@ -38,10 +38,12 @@ def broken_request() -> web.Response:
 
 
 def not_implemented(service: str, operation: str, form: Form) -> web.Response:
-    """Say which operation of which service is not simulated, in the form that service's clients read."""
-    return refusal(
-        form, 501, "NotImplementedException", f"{service} {operation} is not simulated by Headrace."
-    )
+    """Say which operation of which service is not simulated, in the form that service's clients read.
+
+    A `service` such as `Kinesis_20131202` is shown without the date of its protocol.
+    """
+    name = service.partition("_")[0]
+    return refusal(form, 501, "NotImplementedException", f"{name} {operation} is not simulated by Headrace.")
 
 
 def refusal(form: Form, status: int, code: str, text: str) -> web.Response:

@@ -345,7 +345,7 @@ async def test_retention_is_changed(there: There) -> None:
             {},
             (
                 "NotImplementedException",
-                "Kinesis_20131202 DescribeAccountSettings is not simulated by Headrace.",
+                "Kinesis DescribeAccountSettings is not simulated by Headrace.",
                 501,
             ),
             id="an operation that is not simulated",

@@ -383,7 +383,7 @@ async def test_records_beyond_the_limits_of_a_shard_fail_one_by_one(there: Chann
             "update_stream_warm_throughput",
             {"StreamName": "clicks", "WarmThroughputMiBps": 5},
             "NotImplementedException",
-            "Kinesis_20131202 UpdateStreamWarmThroughput is not simulated by Headrace.",
+            "Kinesis UpdateStreamWarmThroughput is not simulated by Headrace.",
             id="an operation that is not simulated",
         ),
     ],
