@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from datetime import datetime, tzinfo
+from datetime import date, datetime, tzinfo
 
 import click
 
@@ -49,11 +49,21 @@ class LiveView:
 
     def __init__(self, zone: tzinfo | None = None) -> None:
         self._zone = zone
+        self._day: date | None = None
 
     def line(self, fact: Fact) -> str | None:
-        """Return the line of a fact a user would ask about; most inner steps have none."""
+        """Return the line of a fact a user would ask about, below a new date; most inner steps have none."""
         text = describe(fact, self._time_of_day)
-        return None if text is None else f"{click.style(self._time_of_day(fact.time), dim=True)}  {text}"
+        if text is None:
+            return None
+        return f"{self._new_date(fact.time)}{click.style(self._time_of_day(fact.time), dim=True)}  {text}"
+
+    def _new_date(self, moment: datetime) -> str:
+        before, day = self._day, moment.astimezone(self._zone).date()
+        if before is not None and day <= before:
+            return ""
+        self._day = day
+        return "" if before is None else click.style(f"{day:%a %Y-%m-%d}\n", dim=True)
 
     def _time_of_day(self, moment: datetime) -> str:
         return moment.astimezone(self._zone).strftime("%H:%M:%S.%f")[:-3]

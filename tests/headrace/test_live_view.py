@@ -153,6 +153,19 @@ def test_each_fact_a_user_asks_about_is_one_line(fact: Fact, line: str | None) -
     assert (None if shown is None else click.unstyle(shown)) == line
 
 
+def test_the_first_line_of_a_later_day_is_below_its_date() -> None:
+    view = LiveView(UTC)
+    moments = [VIRTUAL_START + timedelta(hours=hours) for hours in (23, 25, 23, 26)]
+    lines = [view.line(Notice(moment, "info", "clock", "so late")) for moment in moments]
+    said = "clock          info    so late"
+    assert [click.unstyle(line or "") for line in lines] == [
+        f"23:00:00.000  {said}",
+        f"Fri 2026-01-02\n01:00:00.000  {said}",
+        f"23:00:00.000  {said}",
+        f"02:00:00.000  {said}",
+    ]
+
+
 def test_a_long_message_is_cut() -> None:
     shown = LiveView(UTC).line(finished(function_error="Unhandled", error_type="E", error_message="x" * 500))
     assert shown is not None
