@@ -95,6 +95,15 @@ class EventServices:
         """Return when each schedule comes due next."""
         return self.runner.next_runs() if self._is_used.is_set() else {}
 
+    def rule_counts(self) -> dict[str, int]:
+        """Return how many rules with a pattern each bus has; the default bus is left out when it has none."""
+        if not self._has_buses.is_set():
+            return {name: len(bus.rules) for name, bus in self._configuration.file.event_buses.items()}
+        counts = {
+            bus.name: sum(rule.pattern is not None for rule in bus.rules.values()) for bus in self.buses.all()
+        }
+        return {name: count for name, count in counts.items() if count or name != DEFAULT_BUS}
+
     def bus(self, name: str, *, takes_records: bool) -> Destination:
         """Return a bus as a destination: of functions' records, or of what is an event already."""
         from triggers.eventbridge.destination import BusDestination

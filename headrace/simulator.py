@@ -413,6 +413,7 @@ class Simulator:
             },
             "queues": {name: await queue.count() for name, queue in self.channels.queues.items()},
             "topics": self.topics.counts(),
+            "event_buses": self.event_services.rule_counts(),
             "streams": {
                 name: sum(shard.is_open for shard in stream.all_shards)
                 for name, stream in self.channels.streams.items()

@@ -39,6 +39,8 @@ def status(as_json: bool, config_path: Path) -> None:
         click.echo(f"  queue     {name:<18} {_counted(count, 'message')}")
     for name, count in known["topics"].items():
         click.echo(f"  topic     {name:<18} {_counted(count, 'subscription')}")
+    for name, count in known["event_buses"].items():
+        click.echo(f"  bus       {name:<18} {_counted(count, 'rule')}")
     for name, shards in known["streams"].items():
         click.echo(f"  stream    {name:<18} {_counted(shards, 'open shard')}")
     for name, arn in known["tables"].items():

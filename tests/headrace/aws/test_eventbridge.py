@@ -215,6 +215,7 @@ async def test_buses_are_made_changed_listed_and_deleted(world: EventWorld) -> N
     await world.call("events", "untag_resource", ResourceARN=arn, TagKeys=["team"])
     assert (await world.call("events", "list_tags_for_resource", ResourceARN=arn)) == {"Tags": []}
     await rule(world, {"Id": "q", "Arn": world.arn("sqs", "audit")}, EventBusName="orders")
+    assert world.services.rule_counts() == {"billing": 1, "orders": 1}
     assert await refused(world, "delete_event_bus", Name="orders") == (
         "ValidationException: Event bus can't be deleted since it has rules."
     )
