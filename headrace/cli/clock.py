@@ -35,7 +35,7 @@ def show(as_json: bool, config_path: Path) -> None:
     show_time(as_json, config_path)
 
 
-@clock.command()
+@clock.command(short_help="Move a clock that stands still.")
 @click.argument("duration", type=DURATION, required=False)
 @click.option("--to", "until", type=MOMENT, help="Move to this moment: 2026-03-01T08:00Z.")
 @json_option

@@ -32,14 +32,17 @@ function = "hello"
 
 HANDLER = '''\
 def handler(event, context):
-    """Say what arrived: one line for each object of an S3 event, or each message of a queue."""
-    for record in event.get("Records", []):
+    """Say what arrived: a line for each record of an event, or for the event."""
+    records = event.get("Records", [event])
+    for record in records:
         if "s3" in record:
             s3 = record["s3"]
             print(f"{record['eventName']}: s3://{s3['bucket']['name']}/{s3['object']['key']}")
+        elif "body" in record:
+            print(f"{record['eventSource']}: {record['body']}")
         else:
-            print(f"{record['eventSource']}: {record.get('body')}")
-    return {"records": len(event.get("Records", []))}
+            print(record)
+    return {"records": len(records)}
 '''
 
 

@@ -73,7 +73,7 @@ def purge(name: str, config_path: Path) -> None:
     click.echo(f"deleted {_messages(count)} from {name}")
 
 
-@queue.command()
+@queue.command(short_help="Move dead letters back to their queues.")
 @click.argument("name")
 @click.option("--to", "target", help="Move them to this queue; default: each to the queue it came from.")
 @config_option

@@ -19,7 +19,7 @@ from headrace.control import IDLE_PATH, asked, the_running
     "--idle", is_flag=True, required=True, help="Wait until nothing is left to do but to wait for its time."
 )
 @click.option(
-    "--timeout", type=DURATION, help="Wait for so long at most, in real time: 30s, 2m (default: ever)."
+    "--timeout", type=DURATION, help="Wait for so long at most, in real time: 30s, 2m (default: for ever)."
 )
 @json_option
 @config_option
