@@ -30,7 +30,7 @@ class BufferedRequest(web.BaseRequest):
     async def buffered(self, most: int) -> bytes:
         """Return the whole body, and let it be read again. Raises HTTPRequestEntityTooLarge beyond `most`."""
         body = bytearray()
-        async for chunk in self.content.iter_any():
+        async for chunk in self._payload.iter_any():  # `content` would be remembered as what it is now
             body += chunk
             if len(body) > most:
                 raise web.HTTPRequestEntityTooLarge(most, len(body))

@@ -40,7 +40,7 @@ START = datetime(2026, 1, 1, tzinfo=UTC)  # of virtual time
 
 async def echo(request: web.BaseRequest) -> web.StreamResponse:
     """Answer with the body as a handler reads it."""
-    return web.Response(body=await request.read())
+    return web.Response(body=b"".join([chunk async for chunk in request.content.iter_any()]))
 
 
 async def echo_of_s3(request: web.BaseRequest) -> web.StreamResponse:
