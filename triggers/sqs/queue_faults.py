@@ -1,8 +1,9 @@
 """What declared faults do to one queue: duplicates, another order, lost deletes, wake-ups late or lost.
 
 A message meets a duplicate or a lost delete at its first receipt only, and not where the second would already
-send it to the dead-letter queue. In a FIFO queue nothing is duplicated or reordered, and the deletes of a
-batch are lost together, so that each group keeps its order.
+send it to the dead-letter queue. In a FIFO queue nothing is duplicated or reordered. Deletes are lost of all
+messages of a batch that were received for the first time: in a FIFO queue those are the last of each group,
+which so keeps its order.
 Source: Amazon SQS developer guide, "At-least-once delivery".
 """
 
@@ -39,7 +40,7 @@ class QueueFaults:
     def lost_deletes(self, receipts: Sequence[Receipt], queue: QueueAttributes) -> Sequence[Receipt]:
         """Return the receipts of a mapping's delete that gets lost; their messages show again."""
         first = [receipt for receipt in receipts if receipt.count == 1]
-        if not first or not _may_come_again(queue) or (queue.is_fifo and len(first) < len(receipts)):
+        if not first or not _may_come_again(queue):
             return ()
         return first if self._faults.redelivers(self._name, f"{len(first)} messages") else ()
 

@@ -1,6 +1,7 @@
 """A simulator that crashes in the middle of a simulation, and the next one that goes on."""
 
 import asyncio
+import shutil
 import textwrap
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -23,6 +24,7 @@ from headrace.simulation.figures import Figures
 from headrace.simulation.performance import Levers, perform, restore
 from headrace.simulation.run import Companion, Plan, declared_faults, simulate
 from headrace.simulation.script import load_script
+from headrace.simulator import Simulator
 
 BEGAN = datetime(2026, 3, 1, tzinfo=UTC)
 
@@ -174,9 +176,20 @@ def test_a_simulation_goes_on_after_crashes_at_commits_and_by_the_script(folder:
 
 
 def test_an_action_that_a_crash_breaks_off_is_done_again(folder: Path) -> None:
-    facts, failures = simulated(folder, "simulator_crash_before_commits = [2]", SEND)
+    configuration, commits = load(folder / "headrace.toml"), list[int]()
+    faults = Faults(FaultSettings(), 1, Feed())
+
+    async def count(simulator: Simulator) -> None:
+        commits.append(faults.commits)
+
+    plan = Plan(BEGAN, timedelta(seconds=59), until_idle=False, seed=1)
+    clock.simulate(simulate(configuration, plan, Feed(), [Companion(count)], faults), BEGAN)
+    shutil.rmtree(configuration.state)
+
+    facts, failures = simulated(folder, f"simulator_crash_before_commits = [{commits[0] + 1}]", SEND)
     assert failures == ()
-    assert any(isinstance(fact, SimulatorCrashed) for fact in facts)
+    (crashed,) = [fact for fact in facts if isinstance(fact, SimulatorCrashed)]
+    assert crashed.time == BEGAN + timedelta(minutes=1)
     assert (folder / "seen").read_text().split() == [f"m{number}" for number in range(1, 7)]
 
 
