@@ -5,9 +5,11 @@ Source: S3 API reference, "Signature Calculations for the Authorization Header: 
 Multiple Chunks".
 """
 
+import re
 from collections.abc import Iterator
 
 LONGEST_LINE_BYTES = 8192
+SIZE = re.compile(rb"[0-9A-Fa-f]{1,16}")
 
 
 class BadChunk(ValueError):
@@ -58,10 +60,10 @@ class ChunkDecoder:
                 raise BadChunk("a chunk is longer than its size")
             self._state = "size"
         elif self._state == "size":
-            try:
-                self._left = int(line.partition(b";")[0], 16)
-            except ValueError:
-                raise BadChunk("a chunk's size is no hexadecimal number") from None
+            size = SIZE.fullmatch(line.partition(b";")[0])
+            if size is None:  # nor a negative one, which Python would read
+                raise BadChunk("a chunk's size is no hexadecimal number")
+            self._left = int(size[0], 16)
             self._state = "data" if self._left else "trailers"
         elif not line:
             self.finished = True

@@ -32,6 +32,8 @@ def test_the_payload_comes_out_however_it_arrives(body: bytes, trailers: dict[st
     "body",
     [
         pytest.param(b"x\r\nhello\r\n", id="a size that is no number"),
+        pytest.param(b"-5\r\nhello\r\n0\r\n\r\n", id="a size below zero"),
+        pytest.param(b"0x5\r\nhello\r\n0\r\n\r\n", id="a size in another notation"),
         pytest.param(b"3\r\nhello\r\n0\r\n\r\n", id="a chunk longer than its size"),
         pytest.param(b"5\r\nhel", id="cut off in a chunk"),
         pytest.param(b"5\r\nhello\r\n", id="cut off between chunks"),
