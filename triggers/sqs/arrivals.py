@@ -27,6 +27,10 @@ class Arrivals:
         """Whether anybody waits."""
         return bool(self._waiting)
 
+    def is_awaited_beyond(self, moment: datetime) -> bool:
+        """Whether anybody waits, and it will not ring by itself until after `moment`."""
+        return self.is_awaited and (self._alarm_at is None or self._alarm_at > moment)
+
     def ring(self) -> None:
         """Wake everybody who waits."""
         self.count += 1

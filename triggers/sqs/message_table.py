@@ -166,10 +166,14 @@ def counts(connection: sqlite3.Connection, queue: QueueAttributes, now: datetime
     return Counts(visible, in_flight, hidden - in_flight)
 
 
-def has_visible(connection: sqlite3.Connection, queue: str, now: datetime) -> bool:
-    """Say whether a queue has messages that can be received, or only wait for others of their group."""
-    sql = "SELECT EXISTS (SELECT 1 FROM sqs_messages WHERE queue = ? AND visible_at <= ?)"
-    return bool(connection.execute(sql, (queue, to_millis(now))).fetchone()[0])
+def soonest_visible(connection: sqlite3.Connection, queue: str) -> datetime | None:
+    """Return when the first message of a queue shows, or has shown; None when there are none.
+
+    In a FIFO queue it may still wait for others of its group.
+    """
+    sql = "SELECT min(visible_at) FROM sqs_messages WHERE queue = ?"
+    moment = connection.execute(sql, (queue,)).fetchone()[0]
+    return None if moment is None else from_millis(moment)
 
 
 def hidden_by_queue(connection: sqlite3.Connection, now: datetime) -> list[tuple[str, int, datetime]]:

@@ -28,9 +28,9 @@ from triggers.sqs.message_table import (
     Counts,
     MessageRow,
     counts,
-    has_visible,
     oldest_kept,
     oldest_messages,
+    soonest_visible,
     to_received_message,
 )
 from triggers.sqs.receipt_handle import Receipt, from_handle, to_handle
@@ -134,10 +134,10 @@ class Queue:
             self._faults.wake_up(self._arrivals.ring)
 
     async def look_again(self) -> None:
-        """Let those who wait look again if there are messages: a wake-up may have been lost."""
+        """Let those who wait look again if there is more than they know: a wake-up may have been lost."""
         if self._arrivals.is_awaited:
-            looking = partial(has_visible, queue=self.attributes.name, now=self._clock.now())
-            if await self._store.read(looking):
+            soonest = await self._store.read(partial(soonest_visible, queue=self.attributes.name))
+            if soonest is not None and self._arrivals.is_awaited_beyond(max(soonest, self._clock.now())):
                 self._arrivals.ring()
 
     async def receive(

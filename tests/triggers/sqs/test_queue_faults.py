@@ -15,6 +15,7 @@ from engine.safety_net import LOOK_AFTER, SafetyNet
 from engine.store.database import Store
 from tests.fakes.queue_bench import Bench, bench
 from tests.fakes.scripted_functions import Answer, returned
+from triggers.sqs.message import OutgoingMessage
 
 BODIES = [f"m{number}" for number in range(20)]
 VISIBILITY = timedelta(seconds=30)
@@ -147,6 +148,23 @@ async def test_messages_whose_wake_up_is_late_or_lost_are_received_all_the_same(
         await asyncio.sleep(3600)
         (attempt,) = world.functions.attempts
         assert timedelta(0) < attempt.at - sent_at <= latest
+    looking.cancel()
+
+
+async def test_a_delayed_message_whose_wake_up_is_lost_is_received_when_its_delay_is_over(
+    clock: Clock, store: Store
+) -> None:
+    world = made(clock, store, lost_wake_up_rate=1)
+    net = SafetyNet(clock, world.queue.look_again)
+    store.on_commit = net.spread
+    looking = asyncio.create_task(net.run())
+    delay = 2 * LOOK_AFTER  # so that nothing shows when it is looked for
+    async with world.running():
+        await asyncio.sleep(86_400)
+        due = clock.now() + delay
+        await world.queue.send([OutgoingMessage("later", delay=delay)])
+        await asyncio.sleep(3600)
+        assert [attempt.at for attempt in world.functions.attempts] == [due]
     looking.cancel()
 
 
