@@ -8,21 +8,23 @@ import asyncio
 import sqlite3
 from collections import defaultdict, deque
 from collections.abc import Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import field
 from datetime import datetime, timedelta
+from pathlib import Path
 
 from engine.errors import HeadraceError
 from engine.invocation.event import AsyncEvent
 from engine.mapping.source import StreamSource
 from engine.value import dataclass
 from headrace.simulator import Simulator
+from tests.simulation.changes import pause, reshard
 from tests.simulation.records import Tokens
-from tests.simulation.scenario import Give, Item, Reshard, Scenario, Step
+from tests.simulation.scenario import Give, Item, MoveBack, Pause, Reshard, Scenario, Step
 from triggers.kinesis.limits import RecordEntry
-from triggers.kinesis.stream import Stream
 from triggers.sqs.message import OutgoingMessage
 
+DATABASE, INBOX = "entries.db", "inbox"  # below the folder of the configuration
 TABLE = "CREATE TABLE entries (key TEXT PRIMARY KEY, token TEXT, wanted TEXT)"
 WRITE = "INSERT OR REPLACE INTO entries (key, token, wanted) VALUES (?, ?, ?)"
 
@@ -32,7 +34,7 @@ class Notes:
     """What clients know of their items, by token.
 
     `accepted` says when the simulator confirmed it and `asked` when it was asked to take it; `places` are
-    shard and sequence number of records.
+    shard and sequence number of records. Dead-letter queues that were `moved_back` may have been emptied.
     """
 
     asked: dict[str, datetime] = field(default_factory=dict)
@@ -40,15 +42,16 @@ class Notes:
     refused: dict[str, str] = field(default_factory=dict)
     uncertain: set[str] = field(default_factory=set)
     places: dict[str, tuple[str, int]] = field(default_factory=dict)
+    moved_back: set[str] = field(default_factory=set)
 
 
 class Clients:
     """Run them beside each simulator of a simulation."""
 
-    def __init__(self, scenario: Scenario, database: str, began: datetime) -> None:
+    def __init__(self, scenario: Scenario, folder: Path, began: datetime) -> None:
         self.notes = Notes()
         self._scenario = scenario
-        self._database = database
+        self._folder = folder
         self._began = began
         self._tokens = Tokens(scenario.items)
         self._steps: defaultdict[str, deque[Step]] = defaultdict(deque)
@@ -73,10 +76,15 @@ class Clients:
             step = steps.popleft()
             self._under_way += 1
             try:
-                if isinstance(step.act, Give):
-                    await self._give(step.act, simulator)
-                else:
-                    await _reshard(step.act, simulator)
+                match step.act:
+                    case Give():
+                        await self._give(step.act, simulator)
+                    case Reshard():
+                        await reshard(step.act, simulator)
+                    case MoveBack():
+                        await self._move_back(step.act, simulator)
+                    case Pause():
+                        await pause(step.act, simulator)
             finally:
                 self._under_way -= 1
 
@@ -116,7 +124,7 @@ class Clients:
 
     async def _give_tables(self, name: str, give: Give, simulator: Simulator) -> None:
         rows = [(item.key, item.token, "yes" if item.is_wanted else "no") for item in give.items]
-        with closing(sqlite3.connect(self._database, isolation_level=None)) as connection:
+        with closing(sqlite3.connect(self._folder / DATABASE, isolation_level=None)) as connection:
             for row in rows:
                 connection.execute(WRITE, row)
         self._note_accepted(give.items, simulator.clock.now())
@@ -126,6 +134,12 @@ class Clients:
 
     async def _give_buckets(self, name: str, give: Give, simulator: Simulator) -> None:
         bucket = simulator.sources.buckets[name]
+        if give.as_files:
+            for item in give.items:
+                (self._folder / INBOX / file_name(item)).write_text(item.text())
+            self._note_accepted(give.items, simulator.clock.now())
+            await bucket.look()
+            return
         for item in give.items:
             upload = bucket.begin_upload(item.key)
             try:
@@ -139,6 +153,11 @@ class Clients:
         for item in give.items:
             await simulator.events.accept(AsyncEvent(name, item.text().encode(), request_id=item.token))
             self._note_accepted([item], simulator.clock.now())
+
+    async def _move_back(self, act: MoveBack, simulator: Simulator) -> None:
+        self.notes.moved_back.add(act.place)
+        with suppress(HeadraceError):  # the store was busy; nobody insists
+            await simulator.channels.queues[act.place.removeprefix("queues.")].move_back()
 
     async def _find_records(self, simulator: Simulator) -> None:
         """Find the places of records that nobody was told of."""
@@ -154,17 +173,6 @@ class Clients:
                 self.notes.places[token] = shard.shard_id, int(record.sequence_number)
 
 
-async def _reshard(act: Reshard, simulator: Simulator) -> None:
-    stream: Stream = simulator.channels.streams[act.place.removeprefix("streams.")]
-    shards = sorted(
-        (each for each in stream.all_shards if each.is_open), key=lambda each: each.hash_keys.first
-    )
-    index = int(act.draw * len(shards))
-    try:
-        if act.splits:
-            keys = shards[index].hash_keys
-            await stream.split_shard(shards[index].shard_id, (keys.first + keys.last) // 2)
-        elif index + 1 < len(shards):
-            await stream.merge_shards(shards[index].shard_id, shards[index + 1].shard_id)
-    except HeadraceError:
-        return  # the store was busy; nobody insists
+def file_name(item: Item) -> str:
+    """Return the key of an object that is written as a file: nobody else writes it."""
+    return f"file-{item.token}"

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import field
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
@@ -10,9 +11,9 @@ import orjson
 
 from engine.feed import Fact, InvocationFinished, InvocationThrottled, SimulatorCrashed
 from engine.value import dataclass
-from tests.simulation.clients import Notes
+from tests.simulation.clients import Notes, file_name
 from tests.simulation.records import Delivered, Tokens
-from tests.simulation.scenario import Scenario
+from tests.simulation.scenario import Give, Item, Scenario
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,16 @@ class Broken:
     text: str
     moment: datetime | None = None
     token: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The tumbling window of an invocation. `state` are the items that the function was told of."""
+
+    shard_id: str
+    start: str
+    is_final: bool
+    state: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +51,7 @@ class Run:
     items: Sequence[Delivered]
     processed: frozenset[str]
     first_received_at: Mapping[str, datetime]  # of messages, by token
+    window: Window | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +83,7 @@ class Left:
     messages: Sequence[LeftMessage] = ()
     events: Sequence[str] = ()  # request ids
     leased_events: int = 0
+    objects: Mapping[str, bytes] = field(default_factory=dict)  # by key
     things: Sequence[str] = ()  # tasks, file handles, folders that should not be there
 
 
@@ -96,6 +109,8 @@ class Journal:
         self.latest_end = latest_end
         self.crashes = [fact.time for fact in facts if isinstance(fact, SimulatorCrashed)]
         self._tokens = Tokens(scenario.items)
+        gives = [step.act for step in scenario.steps if isinstance(step.act, Give) and step.act.as_files]
+        self._files = {item.token for give in gives for item in give.items}
 
     @cached_property
     def runs(self) -> Sequence[Run]:
@@ -183,6 +198,10 @@ class Journal:
             function = self.scenario.mapping_of(place)["function"]
         return function
 
+    def key_of(self, item: Item) -> str:
+        """Return what order is kept by."""
+        return file_name(item) if item.token in self._files else item.key
+
     def queue(self, place: str) -> Mapping[str, Any]:
         """Return a queue's table of the configuration."""
         settings: Mapping[str, Any] = self.scenario.tables["queues"][place.removeprefix("queues.")]
@@ -220,6 +239,7 @@ class Journal:
             items,
             frozenset() if fact.function_error is not None else self._processed(fact, items),
             _first_received(fact, items) if fact.source.startswith("queues.") else {},
+            _window(fact),
         )
 
     def _processed(self, fact: InvocationFinished, items: Sequence[Delivered]) -> frozenset[str]:
@@ -237,6 +257,14 @@ def _first_received(fact: InvocationFinished, items: Sequence[Delivered]) -> Map
         )
         for each, record in zip(items, orjson.loads(fact.event)["Records"], strict=True)
     }
+
+
+def _window(fact: InvocationFinished) -> Window | None:
+    event = orjson.loads(fact.event)
+    if "window" not in event:
+        return None
+    known = event["state"].get("tokens", ())
+    return Window(event["shardId"], event["window"]["start"], event["isFinalInvokeForWindow"], known)
 
 
 def _given_up(body: str) -> GivenUp:

@@ -33,6 +33,9 @@ class Tokens:
             return [self._of_record(record) for record in event["Records"]]
         if event.get("source") == "aws.events":
             return [Delivered(tick(event["time"]), "")]
+        if "requestPayload" in event:
+            about = self.of_event(orjson.dumps(event["requestPayload"]))
+            return [Delivered(f"record of {each.token}", "") for each in about]
         return [Delivered(event["token"], "")]
 
     def of_message(self, body: str) -> Sequence[Delivered]:

@@ -38,8 +38,8 @@ class Handlers:
         failing = [index for index, each in enumerate(delivered) if self._fails(each.token)]
         response: dict[str, Any] = {}
         if "tumbling_window_in_seconds" in mapping:
-            state = orjson.loads(payload)["state"]
-            response["state"] = {"count": state.get("count", 0) + len(delivered)}
+            done = [each.token for each in delivered[: failing[0] if failing else None]]
+            response["state"] = {"tokens": [*orjson.loads(payload)["state"].get("tokens", ()), *done]}
         if not failing:
             return Answered(orjson.dumps(response))
         if "function_response_types" not in mapping:

@@ -20,11 +20,12 @@ from engine.faults import Faults
 from engine.feed import EnvironmentStarted, EnvironmentStopped, Fact, Feed, SimulatorCrashed
 from headrace.config import load
 from headrace.simulation.run import Companion, Plan, simulate
-from tests.simulation.clients import TABLE, Clients
+from tests.simulation.clients import DATABASE, INBOX, TABLE, Clients
+from tests.simulation.drawing import draw
 from tests.simulation.journal import Broken, Journal, Left, LeftMessage
 from tests.simulation.promises import broken_promises
 from tests.simulation.records import Tokens
-from tests.simulation.scenario import Scenario, draw
+from tests.simulation.scenario import Scenario
 from tests.simulation.scripted_runtime import Handlers, ScriptedRuntime
 from tests.simulation.toml_text import toml_text
 
@@ -78,13 +79,12 @@ def try_seed(seed: int, planted: Planting = nullcontext) -> Trial:
 
 def _run(scenario: Scenario, folder: Path) -> Journal:
     (folder / "headrace.toml").write_text(toml_text(scenario.tables))
-    database = folder / "entries.db"
-    with closing(sqlite3.connect(database)) as connection:
+    with closing(sqlite3.connect(folder / DATABASE)) as connection:
         connection.execute(TABLE)
     configuration = load(folder / "headrace.toml")
     feed, facts = Feed(), list[Fact]()
     feed.tap(facts.append)
-    clients = Clients(scenario, str(database), BEGAN)
+    clients = Clients(scenario, folder, BEGAN)
     handlers = Handlers(scenario)
     declared = configuration.file.faults
     faults = None if declared is None else Faults(declared, scenario.seed, feed)
@@ -95,6 +95,7 @@ def _run(scenario: Scenario, folder: Path) -> Journal:
         simulation = simulate(configuration, plan, feed, companions, faults)
         ended, tasks = clock.simulate(_and_tasks(simulation), BEGAN)
     left = _left_in_store(configuration.state / "headrace.db", Tokens(scenario.items))
+    left.objects = {path.name: path.read_bytes() for path in (folder / INBOX).glob("*")}
     left.things = [*tasks, *sorted(set(_held()) - held), *_environments(facts)]
     return Journal(scenario, facts, clients.notes, left, BEGAN, ended, plan.end)
 

@@ -7,9 +7,11 @@ from tests.simulation.promises.ends import broken_ends, broken_records
 from tests.simulation.promises.latency import broken_latency
 from tests.simulation.promises.leaks import broken_leaks
 from tests.simulation.promises.limits import broken_limits
+from tests.simulation.promises.objects import broken_objects
 from tests.simulation.promises.order import broken_order
 from tests.simulation.promises.retries import broken_retries
 from tests.simulation.promises.schedule import broken_schedule
+from tests.simulation.promises.windows import broken_windows
 
 CHECKS = (
     broken_ends,
@@ -19,6 +21,8 @@ CHECKS = (
     broken_limits,
     broken_latency,
     broken_schedule,
+    broken_objects,
+    broken_windows,
     broken_leaks,
 )
 

@@ -121,7 +121,11 @@ def broken_records(journal: Journal) -> Iterator[Broken]:
         if len(given_up) == 2:
             yield from _compare(journal, token, "dead_letter, as on_failure", *given_up)
         if "on_success" in settings:
-            wanted, got = len(journal.processed_at(token)), journal.messages_about(token, "successes")
+            wanted = len(journal.processed_at(token))
+            if settings["on_success"] == "queues.successes":
+                got = journal.messages_about(token, "successes")
+            else:
+                got = len({run.request_id for run in journal.runs_of.get(f"record of {token}", ())})
             # Of what ran twice the other run may have counted, and that one failed.
             if got or not (journal.may_repeat and (any(given_up) or token in dropped or not given_up)):
                 yield from _compare(journal, token, "on_success", wanted, got)

@@ -9,6 +9,7 @@ from tests.simulation.journal import Broken, Journal, Run
 from tests.simulation.scenario import ENVIRONMENTS, Give, Item, Step
 
 AT_ONCE = "what nothing stands in the way of is delivered at once"
+SETTLING = timedelta(seconds=0.3)  # of a file that somebody else has written
 ALLOWANCE = timedelta(milliseconds=200)
 
 
@@ -33,7 +34,7 @@ def _late(journal: Journal, step: Step, give: Give, earlier: Sequence[Item]) -> 
         return
     function = journal.function_of(item.place)
     due = accepted + _delay(journal, give)
-    latest = due + _allowed(journal, item.place, function)
+    latest = due + _allowed(journal, item.place, function) + (SETTLING if give.as_files else timedelta())
     if not _is_free(journal, item, earlier, accepted, latest):
         return
     runs = journal.runs_of.get(item.token, ())

@@ -17,11 +17,16 @@ def broken_order(journal: Journal) -> Iterator[Broken]:
     by_key: defaultdict[tuple[str, str], list[Item]] = defaultdict(list)
     for item in journal.scenario.items.values():
         if item.is_wanted and item.token in journal.notes.accepted:
-            by_key[item.place, item.key].append(item)
+            by_key[item.place, journal.key_of(item)].append(item)
     ends = _ends(journal)
     for (place, key), items in by_key.items():
         if place.startswith("buckets."):
             yield from _sequencers(journal, items)
+        elif (
+            place.endswith(".fifo")
+            and f"queues.{journal.dead_letter_queue(place)}" in journal.notes.moved_back
+        ):
+            yield from _overlapping(journal, place, key, items)  # what came back follows what came later
         elif place.endswith(".fifo") or place.startswith(("streams.", "tables.")):
             yield from _overtaking(journal, items, ends)
             yield from _overlapping(journal, place, key, items)

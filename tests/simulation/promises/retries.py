@@ -32,6 +32,9 @@ def _of_message(journal: Journal, item: Item, runs: Sequence[Run]) -> Iterator[B
     queue = journal.queue(item.place)
     most = queue.get("redrive_policy", {}).get("max_receive_count")
     counts = [each.receive_count for run in runs for each in run.items if each.token == item.token]
+    dead = journal.dead_letter_queue(item.place)
+    if f"queues.{dead}" in journal.notes.moved_back:
+        return  # and received anew
     if most is not None and (len(runs) > most or any(count > most for count in counts)):
         text = (
             f"{item.token} was received {max(counts)} times and tried {len(runs)} times, not {most} at most"
