@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from engine.clock import VirtualTimeLoop, iso_millis
+from engine.clock import LATEST, VirtualTimeLoop, iso_millis
 from engine.feed import EventEmitted, Fact, InvocationFinished
 from engine.steered_loops import HurriedLoop, ManualLoop
 from headrace.barrier import Barrier
@@ -20,7 +20,6 @@ from headrace.waiting import what_comes_next, what_waits
 if TYPE_CHECKING:
     from headrace.simulator import Simulator
 
-LONGEST_ADVANCE = timedelta(days=36_525)
 HOW_TO_START = "start the simulator with `headrace run --clock manual` to move its time"
 
 
@@ -180,9 +179,8 @@ def _until(parameters: dict[str, Any], now: datetime) -> datetime:
     if unknown or len(parameters) != 1:
         raise Refused(400, 'give either {"seconds": 600} or {"to": "2026-03-01T08:00Z"}')
     if "seconds" in parameters:
-        return now + timedelta(
-            seconds=_number("seconds", parameters["seconds"], LONGEST_ADVANCE.total_seconds())
-        )
+        left = max(0.0, (LATEST - now).total_seconds())
+        return now + timedelta(seconds=_number("seconds", parameters["seconds"], left))
     try:
         until = datetime.fromisoformat(str(parameters["to"]))
         until = (until if until.tzinfo else until.replace(tzinfo=UTC)).astimezone(UTC)
@@ -190,8 +188,8 @@ def _until(parameters: dict[str, Any], now: datetime) -> datetime:
         raise Refused(400, f"to: {error}") from error
     if until < now:
         raise Refused(400, f"it is {iso_millis(now)} already, and time does not go back")
-    if until > now + LONGEST_ADVANCE:
-        raise Refused(400, f"to: at most {LONGEST_ADVANCE.days} days from now")
+    if until > LATEST:
+        raise Refused(400, f"to: a clock goes no further than {iso_millis(LATEST)}")
     return until
 
 

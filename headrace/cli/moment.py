@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import click
 
+from engine.clock import EARLIEST, LATEST
 from engine.duration import parse_duration
 
 
@@ -16,9 +17,12 @@ class Moment(click.ParamType[datetime]):
         """Return the moment. Raises a usage error."""
         try:
             moment = datetime.fromisoformat(str(value))
-            return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+            moment = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
         except (ValueError, OverflowError):
             self.fail(f"a date and time such as 2026-03-01T08:00Z is needed, got {value!r}", param, ctx)
+        if not EARLIEST <= moment <= LATEST:
+            self.fail(f"a moment from {EARLIEST.year} to {LATEST.year} is needed, got {value!r}", param, ctx)
+        return moment
 
 
 class Duration(click.ParamType[timedelta]):

@@ -1,6 +1,7 @@
 """`headrace run`: the main job."""
 
 import asyncio
+import math
 import signal
 import sys
 import threading
@@ -28,6 +29,13 @@ SEED_BITS = 32
 LAST_LINES_SECONDS = 2.0  # how long a slow terminal may take for the last lines
 
 
+def _number(_: click.Context, __: click.Parameter, speed: float) -> float:
+    """Refuse `nan`, which click takes for a number within any range."""
+    if math.isnan(speed):
+        raise click.BadParameter("nan is no speed.")
+    return speed
+
+
 @click.command()
 @config_option
 @click.option("--json", "as_json", is_flag=True, help="Print the feed as JSON Lines, for a program to read.")
@@ -41,6 +49,7 @@ LAST_LINES_SECONDS = 2.0  # how long a slow terminal may take for the last lines
     "--speed",
     type=click.FloatRange(0, 1_000_000, min_open=True),
     default=1.0,
+    callback=_number,
     help="Let time pass so many times as fast; handlers run as they do, and their timeouts are real.",
 )
 @click.option(

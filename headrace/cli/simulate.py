@@ -89,15 +89,18 @@ def simulate(
     """
     import random
 
+    from engine.clock import LATEST
     from headrace.config import load
     from headrace.simulation.run import LONGEST, Plan
 
+    if length is not None and length > LATEST - begin:
+        raise click.BadParameter(f"the end has to be before {LATEST.year}", param_hint="--for")
     if length is None and not until_idle:
         raise click.UsageError("Say how long: --for 30d, or --until-idle, or both.")
     if seed is None:
         seed = random.SystemRandom().getrandbits(SEED_BITS)
     configuration = load(config_path)
-    plan = Plan(begin, LONGEST if length is None else length, until_idle, seed)
+    plan = Plan(begin, min(LONGEST, LATEST - begin) if length is None else length, until_idle, seed)
     script = _script(script_path, configuration, plan, length)
     watch = perf_counter()
     with ExitStack() as stack:

@@ -241,7 +241,13 @@ def test_a_failing_run_tells_how_to_see_it_again(busy: Path) -> None:
     [
         pytest.param([], "--for 30d, or --until-idle", id="no length"),
         pytest.param(["--for", "a while"], "a duration such as", id="a length that is none"),
-        pytest.param(["--for", "1d", "--from", "soon"], "a date and time such as", id="a beginning that is none"),
+        pytest.param(
+            ["--for", "1d", "--from", "soon"], "a date and time such as", id="a beginning that is none"
+        ),
+        pytest.param(
+            ["--for", "1d", "--from", "1969-12-31T00:00Z"], "from 1970 to 2200", id="before all clocks"
+        ),
+        pytest.param(["--for", "100000w"], "has to be before 2200", id="longer than there is time"),
         pytest.param(["--for", "1d", "--keep", "inbox"], "exists already", id="a folder that is there"),
         pytest.param(["--for", "1d", "--script", "none.toml"], "none.toml", id="a script that is not there"),
         pytest.param(
