@@ -148,7 +148,7 @@ def load(path: Path, *, with_code: bool = True) -> Configuration:
     Without `with_code` the functions' code is not looked at, and `functions` is empty: commands that only
     read the state work whatever has become of the code.
     """
-    raw = read_toml(path)
+    raw = read_toml(path, missing="write one with `headrace init`, or name yours with --config")
     folder = path.resolve().parent
     problems: list[str] = []
     simulator = _simulator(raw.get("simulator", {}), problems)
@@ -269,12 +269,15 @@ def _account(raw: Mapping[str, Any]) -> Account:
     return Account(str(account_id), str(region))
 
 
-def read_toml(path: Path) -> dict[str, Any]:
-    """Read a TOML file. Raises ConfigurationError naming the file, the line and the column."""
+def read_toml(path: Path, *, missing: str) -> dict[str, Any]:
+    """Read a TOML file. Raises ConfigurationError naming the file, the line and the column.
+
+    `missing` is what to do when there is no such file.
+    """
     try:
         return tomllib.loads(path.read_bytes().decode("utf-8-sig"))
     except FileNotFoundError:
-        problem = f"{path} does not exist: write one with `headrace init`, or name yours with --config"
+        problem = f"{path} does not exist: {missing}"
     except OSError as error:
         problem = f"{path} cannot be read: {error.strerror or error}"
     except UnicodeDecodeError as error:

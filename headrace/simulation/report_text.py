@@ -47,7 +47,7 @@ def render_text(report: Report, width: int = 80, *, color: bool = False) -> str:
         f"from {iso_seconds(report.began)} to {iso_seconds(report.ended)}{seed}",
     )
     if not report.functions and not report.sources:
-        console.print("Nothing happened.")
+        console.print("Nothing happened: no schedule came due, and no --script brought work.")
     _print_table(console, "Source", [source.name for source in report.sources], source_columns(report))
     _print_table(
         console, "Function", [function.name for function in report.functions], function_columns(report)
@@ -159,7 +159,9 @@ def _print_plots(console: "Console", report: Report) -> None:
         console.print(Text(f"\n{series.name}: {series.unit}", style="bold"))
         console.print(Text(_plot(series, report.step, console.width)))
     if len(told) > MOST_PLOTS:
-        console.print(f"\n{len(told) - MOST_PLOTS} more plots are in the page that --html writes.")
+        more = len(told) - MOST_PLOTS
+        are = "plot is" if more == 1 else "plots are"
+        console.print(f"\n{more} more {are} in the page that --html writes.")
 
 
 def _plot(series: Series, step: timedelta, width: int) -> str:

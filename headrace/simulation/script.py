@@ -231,7 +231,7 @@ def _read(path: Path, problems: list[str]) -> Iterator[tuple[str, tuple[str | in
     if path.suffix in JSON_LINES_SUFFIXES:
         yield from _read_lines(path, problems)
         return
-    raw = read_toml(path)
+    raw = read_toml(path, missing="--script names a TOML file, or JSON Lines in a .jsonl file")
     problems += [f"{name}: {unknown_option(name, ['actions'])}" for name in raw if name != "actions"]
     actions = raw.get("actions", [])
     if not isinstance(actions, list):

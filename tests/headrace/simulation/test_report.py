@@ -85,7 +85,8 @@ def test_the_text_is_what_a_terminal_of_80_columns_shows() -> None:
 
 def test_a_report_of_nothing_says_so() -> None:
     assert render_text(NOTHING) == (
-        "Simulated 30d from 2026-03-01T00:00:00Z to 2026-03-31T00:00:00Z\nNothing happened.\n"
+        "Simulated 30d from 2026-03-01T00:00:00Z to 2026-03-31T00:00:00Z\n"
+        "Nothing happened: no schedule came due, and no --script brought work.\n"
     )
 
 

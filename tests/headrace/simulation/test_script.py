@@ -420,3 +420,11 @@ def test_an_action_that_the_simulation_ended_in_the_midst_of_is_no_success(
     script.acting = script.take()
     assert script.has_due(BEGAN)
     assert script.report().failures == ("actions[0].send: the simulation ended before it was done",)
+
+
+def test_a_script_that_is_missing_is_not_taken_for_a_configuration(configuration: Configuration) -> None:
+    path = configuration.folder / "nowhere.toml"
+    with pytest.raises(ConfigurationError) as raised:
+        load_script(path, configuration, began=BEGAN, faults=Faults)
+    assert str(path) in str(raised.value)
+    assert "does not exist: --script names a TOML file" in str(raised.value)
