@@ -27,8 +27,9 @@ T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
 VIRTUAL_START = datetime(2026, 1, 1, tzinfo=UTC)
-# Where a clock may be: the store counts from 1970, and nanoseconds, in which S3's sequencers are, until 2262.
-EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+# Where a clock may be: the store counts from 1970, before which nobody is to look back for what is kept for a
+# year, and nanoseconds, in which S3's sequencers are, until 2262.
+EARLIEST, LATEST = datetime(1971, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 FINEST_RESOLUTION = 1e-9  # seconds
 LONGEST_NAP_SECONDS = 60.0  # a laptop's sleep stops timers, not the wall clock: look again now and then
 
@@ -361,12 +362,12 @@ def simulate(main: Coroutine[Any, Any, T], begin: datetime) -> T:
 
 def to_millis(moment: datetime) -> int:
     """Return the milliseconds from 1970 to an aware moment, the store's form of time."""
-    return (moment - EARLIEST) // _MILLISECOND
+    return (moment - _EPOCH) // _MILLISECOND
 
 
 def from_millis(millis: int) -> datetime:
     """Return the aware UTC moment of a number of milliseconds from 1970."""
-    return EARLIEST + millis * _MILLISECOND
+    return _EPOCH + millis * _MILLISECOND
 
 
 def iso_millis(moment: datetime) -> str:
@@ -379,4 +380,5 @@ def iso_seconds(moment: datetime) -> str:
     return moment.isoformat(timespec="seconds")[:19] + "Z"
 
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)

@@ -245,7 +245,7 @@ def test_a_failing_run_tells_how_to_see_it_again(busy: Path) -> None:
             ["--for", "1d", "--from", "soon"], "a date and time such as", id="a beginning that is none"
         ),
         pytest.param(
-            ["--for", "1d", "--from", "1969-12-31T00:00Z"], "from 1970 to 2200", id="before all clocks"
+            ["--for", "1d", "--from", "1970-12-31T00:00Z"], "from 1971 to 2200", id="before all clocks"
         ),
         pytest.param(["--for", "100000w"], "has to be before 2200", id="longer than there is time"),
         pytest.param(["--for", "1d", "--keep", "inbox"], "exists already", id="a folder that is there"),

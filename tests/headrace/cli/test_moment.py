@@ -18,7 +18,7 @@ from headrace.cli.run import run
             "2026-03-01T08:00", datetime(2026, 3, 1, 8, tzinfo=UTC), id="UTC unless it says otherwise"
         ),
         pytest.param("2026-03-01T08:00+02:00", datetime(2026, 3, 1, 6, tzinfo=UTC), id="an offset"),
-        pytest.param("1970-01-01", datetime(1970, 1, 1, tzinfo=UTC), id="the first"),
+        pytest.param("1971-01-01", datetime(1971, 1, 1, tzinfo=UTC), id="the first"),
         pytest.param("2200-01-01", datetime(2200, 1, 1, tzinfo=UTC), id="the last"),
     ],
 )
@@ -31,8 +31,8 @@ def test_moments_are_read(text: str, moment: datetime) -> None:
     [
         pytest.param("soon", "a date and time such as", id="no moment"),
         pytest.param("2026-02-30T00:00Z", "a date and time such as", id="no such day"),
-        pytest.param("1969-12-31T23:59:59Z", "from 1970 to 2200", id="before what the store counts from"),
-        pytest.param("9999-12-31T12:00Z", "from 1970 to 2200", id="after what the store can hold"),
+        pytest.param("1970-12-31T23:59:59Z", "from 1971 to 2200", id="before what a store can look back from"),
+        pytest.param("9999-12-31T12:00Z", "from 1971 to 2200", id="after what the store can hold"),
         pytest.param("0001-01-01T00:00+14:00", "a date and time such as", id="before all calendars"),
     ],
 )
