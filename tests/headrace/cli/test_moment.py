@@ -31,7 +31,7 @@ def test_moments_are_read(text: str, moment: datetime) -> None:
     [
         pytest.param("soon", "a date and time such as", id="no moment"),
         pytest.param("2026-02-30T00:00Z", "a date and time such as", id="no such day"),
-        pytest.param("1970-12-31T23:59:59Z", "from 1971 to 2200", id="before what a store can look back from"),
+        pytest.param("1970-12-31T23:59:59Z", "from 1971 to 2200", id="before what a store can look back to"),
         pytest.param("9999-12-31T12:00Z", "from 1971 to 2200", id="after what the store can hold"),
         pytest.param("0001-01-01T00:00+14:00", "a date and time such as", id="before all calendars"),
     ],
