@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Mapping
 from typing import Literal
-from xml.sax.saxutils import escape
 
 import orjson
 from aiohttp import web
 
 from engine.errors import ApiError
 from engine.invocation.event import new_request_id
+from headrace.aws.xml_text import xml_text
 
 REQUEST_ID = "x-amzn-RequestId"
 Form = Literal["rest-json", "json", "query", "ec2", "rest-xml", "cbor", "amz-cbor"]
@@ -64,18 +64,18 @@ def _json(code: str, text: str, _: str) -> tuple[str, bytes]:
 
 
 def _query(code: str, text: str, request_id: str) -> tuple[str, bytes]:
-    error = f"<Error><Type>Sender</Type><Code>{code}</Code><Message>{escape(text)}</Message></Error>"
+    error = f"<Error><Type>Sender</Type><Code>{code}</Code><Message>{xml_text(text)}</Message></Error>"
     body = f"<ErrorResponse>{error}<RequestId>{request_id}</RequestId></ErrorResponse>"
     return "text/xml", body.encode()
 
 
 def _ec2(code: str, text: str, request_id: str) -> tuple[str, bytes]:
-    errors = f"<Errors><Error><Code>{code}</Code><Message>{escape(text)}</Message></Error></Errors>"
+    errors = f"<Errors><Error><Code>{code}</Code><Message>{xml_text(text)}</Message></Error></Errors>"
     return "text/xml", f"<Response>{errors}<RequestID>{request_id}</RequestID></Response>".encode()
 
 
 def _rest_xml(code: str, text: str, request_id: str) -> tuple[str, bytes]:
-    error = f"<Code>{code}</Code><Message>{escape(text)}</Message><RequestId>{request_id}</RequestId>"
+    error = f"<Code>{code}</Code><Message>{xml_text(text)}</Message><RequestId>{request_id}</RequestId>"
     return "application/xml", f"<Error>{error}</Error>".encode()
 
 

@@ -7,13 +7,13 @@ Source: Smithy, "AWS Query protocol".
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
-from xml.sax.saxutils import escape, quoteattr
+from xml.sax.saxutils import quoteattr
 
 from headrace.aws.query_form import wire_name
 from headrace.aws.service_model import Model
+from headrace.aws.xml_text import xml_text
 
 DECLARATION = '<?xml version="1.0"?>\n'
-KEPT = {"\r": "&#xD;"}  # readers of XML take a carriage return for a line feed, unless it is written so
 
 
 def answer(
@@ -31,8 +31,8 @@ def answer(
 
 def error(code: str, message: str, fault: str, namespace: str, request_id: str) -> bytes:
     """Return the document of an error; `fault` is Sender or Receiver."""
-    described = _element("Type", fault) + _element("Code", escape(code))
-    described += _element("Message", escape(message, KEPT))
+    described = _element("Type", fault) + _element("Code", xml_text(code))
+    described += _element("Message", xml_text(message))
     return _document(
         "ErrorResponse", namespace, _element("Error", described) + _element("RequestId", request_id)
     )
@@ -71,7 +71,7 @@ def _items(value: Any, shape: Mapping[str, Any], model: Model) -> list[str] | No
     if shape["type"] == "map":
         names = [shape[each].get("locationName", each) for each in ("key", "value")]
         return [
-            _element(names[0], escape(key, KEPT)) + _member(names[1], shape["value"], item, model)
+            _element(names[0], xml_text(key)) + _member(names[1], shape["value"], item, model)
             for key, item in value.items()
         ]
     return None
@@ -87,4 +87,4 @@ def _content(value: Any, shape: Mapping[str, Any], model: Model) -> str:
             moment = datetime.fromtimestamp(value, UTC)
             return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
         case _:
-            return escape(str(value), KEPT)
+            return xml_text(str(value))
