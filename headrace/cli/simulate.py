@@ -4,6 +4,7 @@ import shlex
 import sys
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -92,6 +93,7 @@ def simulate(
     from engine.clock import LATEST
     from headrace.config import load
     from headrace.simulation.run import LONGEST, Plan
+    from headrace.simulation.sandbox import own_words
 
     if length is not None and length > LATEST - begin:
         raise click.BadParameter(f"the end has to be before {LATEST.year}", param_hint="--for")
@@ -108,7 +110,7 @@ def simulate(
         page = None if html_path is None else stack.enter_context(_writable(html_path, "--html"))
         sandboxed = stack.enter_context(_sandbox(configuration, keep))
         try:
-            report = _simulate(sandboxed, plan, script, publish)
+            report = _simulate(sandboxed, plan, script, publish, own_words(configuration, sandboxed))
         except BaseException:
             _tell_how_to_repeat(context, seed)
             raise
@@ -137,16 +139,21 @@ def _simulate(
     plan: "Plan",
     script: "Script | None",
     publish: "Callable[[Fact], None] | None",
+    reword: Callable[[str], str],
 ) -> "Report":
     from engine import clock
-    from engine.feed import Feed
+    from engine.feed import Fact, Feed, Notice
     from headrace.simulation.figures import Figures
     from headrace.simulation.run import LONGEST, Companion, declared_faults, simulate
 
     feed = Feed()
     if publish is not None:
-        feed.tap(publish, log_lines=True)
-    figures = Figures(feed, plan.begin, plan.length if plan.length < LONGEST else None)
+
+        def tell(fact: Fact) -> None:
+            publish(replace(fact, text=reword(fact.text)) if isinstance(fact, Notice) else fact)
+
+        feed.tap(tell, log_lines=True)
+    figures = Figures(feed, plan.begin, plan.length if plan.length < LONGEST else None, reword)
     has_levers = script is not None and script.has_action("faults", "crash")
     faults = declared_faults(configuration, plan.seed, feed, may_change=has_levers)
     companions = [Companion(figures.follow), Companion(_progress(plan))]

@@ -22,6 +22,7 @@ from engine.feed import (
     InvocationStarted,
     InvocationThrottled,
     MessageRedriven,
+    Notice,
     RecordsFiltered,
     RecordsReturned,
     RetryScheduled,
@@ -35,6 +36,7 @@ from headrace.simulation.report import (
     INVOCATIONS,
     THROTTLES,
     FunctionReport,
+    NoticeReport,
     Report,
     ScriptReport,
     SourceReport,
@@ -42,6 +44,7 @@ from headrace.simulation.report import (
 from headrace.simulation.timeline import Timeline
 from headrace.simulator import Simulator
 
+MOST_NOTICES = 100  # different ones
 LOOKS_IN_A_STEP = 20  # at most, where much moves; one where nothing does
 MOMENT = timedelta(milliseconds=1)
 ALL = "all functions"
@@ -86,15 +89,24 @@ class FunctionCount:
 class Figures:
     """All counts of what `feed` tells, since `began`.
 
-    `length` is how much time will be simulated, if that is known.
+    `length` is how much time will be simulated, if that is known. `reword` is done to the texts of notices.
     """
 
-    def __init__(self, feed: Feed, began: datetime, length: timedelta | None = None) -> None:
+    def __init__(
+        self,
+        feed: Feed,
+        began: datetime,
+        length: timedelta | None = None,
+        reword: Callable[[str], str] = str,
+    ) -> None:
         self.timeline = Timeline(began, length)
         self._began = began
         self._functions: dict[str, FunctionCount] = {}
         self._sources: dict[str, SourceCount] = {}
         self._faults: Counter[str] = Counter()
+        self._reword = reword
+        self._notices: dict[tuple[str, str, str], datetime] = {}
+        self._noticed: Counter[tuple[str, str, str]] = Counter()
         self._activity = asyncio.Event()
         self._takers: Mapping[type[Fact], Callable[[Any], None]] = {
             EventEmitted: self._emitted,
@@ -111,6 +123,7 @@ class Figures:
             EventDropped: self._dropped,
             FaultInjected: self._struck,
             SimulatorCrashed: self._crashed,
+            Notice: self._notice,
         }
         feed.tap(self._take)
 
@@ -139,6 +152,9 @@ class Figures:
             step=self.timeline.step,
             script=script,
             faults=dict(sorted(self._faults.items())),
+            notices=tuple(
+                NoticeReport(*told, self._noticed[told], first) for told, first in self._notices.items()
+            ),
         )
 
     async def _look_now_and_then(self, levels: Levels, clock: Clock) -> None:
@@ -226,6 +242,12 @@ class Figures:
 
     def _crashed(self, _: SimulatorCrashed) -> None:
         self._faults["simulator_crash"] += 1
+
+    def _notice(self, fact: Notice) -> None:
+        told = fact.level, fact.place, self._reword(fact.text)
+        if fact.level != "info" and (told in self._notices or len(self._notices) < MOST_NOTICES):
+            self._notices.setdefault(told, fact.time)
+            self._noticed[told] += 1
 
     def _sent(self, fact: DestinationSent) -> None:
         if fact.kind == "on_failure":

@@ -8,7 +8,7 @@ from dataclasses import field
 from datetime import datetime, timedelta
 from typing import Any
 
-from engine.clock import iso_millis
+from engine.clock import iso_millis, iso_seconds
 from engine.value import dataclass
 from headrace.simulation.timeline import Series
 
@@ -78,10 +78,26 @@ class ScriptReport:
 
 
 @dataclass(frozen=True, slots=True)
+class NoticeReport:
+    """A warning or an error that the simulator gave, how often, and when first."""
+
+    level: str
+    place: str
+    text: str
+    count: int
+    first: datetime
+
+    def __str__(self) -> str:
+        """Say it in a line."""
+        times = "" if self.count == 1 else f", {self.count:,} times"
+        return f"{self.level}: {self.place}: {self.text} ({iso_seconds(self.first)}{times})"
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """All figures of a simulation. `step` is how much of the time each value of the series stands for.
 
-    `faults` says how often declared faults struck, by their kinds.
+    `faults` says how often declared faults struck, by their kinds. `notices` come in order.
     """
 
     began: datetime
@@ -93,6 +109,7 @@ class Report:
     step: timedelta
     script: ScriptReport | None = None
     faults: Mapping[str, int] = field(default_factory=dict)
+    notices: tuple[NoticeReport, ...] = ()
 
     @property
     def length(self) -> timedelta:
@@ -117,6 +134,16 @@ def as_json(report: Report) -> dict[str, Any]:
         "sources": {source.name: _figures(source) for source in report.sources},
         "functions": {function.name: _figures(function) for function in report.functions},
         "faults": dict(report.faults),
+        "notices": [
+            {
+                "level": notice.level,
+                "place": notice.place,
+                "text": notice.text,
+                "count": notice.count,
+                "first": iso_millis(notice.first),
+            }
+            for notice in report.notices
+        ],
         "script": None
         if script is None
         else {"performed": script.performed, "failures": list(script.failures)},

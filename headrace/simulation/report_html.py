@@ -45,6 +45,7 @@ def render_html(report: Report) -> str:
             function_columns(report),
         ),
         *(f"<p>{escape(line)}</p>" for line in (*reasons(report.functions), *faults(report))),
+        *(f'<p class="bad">{escape(str(notice))}</p>' for notice in report.notices),
         _timeline(report),
         _script(report),
     ]
@@ -87,4 +88,4 @@ def _script(report: Report) -> str:
     if script is None:
         return ""
     failures = "".join(f'<p class="bad">{escape(failure)}</p>' for failure in script.failures)
-    return f"<h2>Script</h2>\n<p>{script.performed} actions done, {len(script.failures)} failed</p>{failures}"
+    return f"<h2>Script</h2>\n<p>{script}</p>{failures}"

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
 PLOT_HEIGHT = 9
-MOST_PLOTS = 6  # in a terminal; the page has all of them
+MOST_PLOTS = MOST_NOTICES = 6  # in a terminal; the page has all of them
 TICKS = 5
 NARROWEST, WIDEST = 40, 120
 BLANK_LINES = re.compile(r"\n{3,}")
@@ -56,6 +56,7 @@ def render_text(report: Report, width: int = 80, *, color: bool = False) -> str:
         console.print(line)
     for line in faults(report):
         console.print(line)
+    _print_notices(console, report)
     _print_plots(console, report)
     _print_script(console, report)
     lines = "\n".join(line.rstrip() for line in out.getvalue().splitlines())
@@ -149,6 +150,15 @@ def _print_table(console: "Console", head: str, names: Sequence[str], columns: S
         cells: list[RenderableType] = [values[index] for _, values in columns]
         table.add_row(name, *cells)
     console.print(table)
+
+
+def _print_notices(console: "Console", report: Report) -> None:
+    from rich.text import Text
+
+    for notice in report.notices[:MOST_NOTICES]:
+        console.print(Text(str(notice), style="red" if notice.level == "error" else "yellow"))
+    if len(report.notices) > MOST_NOTICES:
+        console.print(f"{len(report.notices) - MOST_NOTICES} more are in the page that --html writes.")
 
 
 def _print_plots(console: "Console", report: Report) -> None:

@@ -7,7 +7,7 @@ import itertools
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -63,6 +63,24 @@ def open_sandbox(configuration: Configuration, folder: Path) -> Configuration:
     }
     simulator = file.simulator.model_copy(update={"state": folder / "state"})
     return replace(configuration, file=replace(file, simulator=simulator, buckets=buckets, tables=tables))
+
+
+def own_words(configuration: Configuration, sandboxed: Configuration) -> Callable[[str], str]:
+    """Return what names the user's own files in a text where it names their copies."""
+    pairs = [(sandboxed.state, configuration.state)]
+    for name, bucket in sandboxed.file.buckets.items():
+        original = configuration.file.buckets[name].folder.expanduser()
+        pairs.append((bucket.folder, configuration.folder / original))
+    pairs += [
+        (table.database, database_path(configuration, name)) for name, table in sandboxed.file.tables.items()
+    ]
+
+    def reword(text: str) -> str:
+        for copy, original in pairs:
+            text = text.replace(str(copy), str(original))
+        return text
+
+    return reword
 
 
 def _copy_folder(source: Path, copy: Path) -> Path:

@@ -19,6 +19,7 @@ from engine.feed import (
     InvocationStarted,
     InvocationThrottled,
     MessageRedriven,
+    Notice,
     RecordsFiltered,
     RecordsReturned,
     RetryScheduled,
@@ -28,7 +29,7 @@ from engine.mapping.checkpoints import Checkpoint
 from engine.store.database import Store
 from headrace.simulation.figures import Figures, percentile
 from headrace.simulation.levels import iterator_age
-from headrace.simulation.report import Report
+from headrace.simulation.report import NoticeReport, Report
 from triggers.kinesis.limits import RecordEntry
 from triggers.kinesis.properties import StreamProperties
 from triggers.kinesis.stream import Stream
@@ -71,6 +72,22 @@ def report_of(*facts: Any) -> Report:
     for fact in facts:
         feed.publish(fact)
     return figures.report(at(10), 7)
+
+
+def test_warnings_and_errors_are_told_once_with_their_number() -> None:
+    feed = Feed()
+    figures = Figures(feed, BEGAN, reword=lambda text: text.replace("copy", "original"))
+    for seconds, level, text in (
+        (1, "info", "all is well"),
+        (2, "warning", "waiting for copy"),
+        (3, "error", "no"),
+        (4, "warning", "waiting for copy"),
+    ):
+        feed.publish(Notice(at(seconds), level, "tables.orders", text))  # type: ignore[arg-type]
+    assert figures.report(at(10), 7).notices == (
+        NoticeReport("warning", "tables.orders", "waiting for original", 2, at(2)),
+        NoticeReport("error", "tables.orders", "no", 1, at(3)),
+    )
 
 
 def test_every_fact_is_counted_where_it_belongs() -> None:

@@ -7,7 +7,14 @@ from html.parser import HTMLParser
 
 import pytest
 
-from headrace.simulation.report import FunctionReport, Report, ScriptReport, SourceReport, as_json
+from headrace.simulation.report import (
+    FunctionReport,
+    NoticeReport,
+    Report,
+    ScriptReport,
+    SourceReport,
+    as_json,
+)
 from headrace.simulation.report_html import render_html
 from headrace.simulation.report_text import render_text
 from headrace.simulation.timeline import Series
@@ -45,6 +52,10 @@ REPORT = Report(
     ),
     step=timedelta(hours=1),
     script=ScriptReport(12, (FAILURE,)),
+    notices=(
+        NoticeReport("warning", "tables.orders", "waiting for <it>", 1, BEGAN),
+        NoticeReport("error", "streams.clicks", "no", 1234, BEGAN + timedelta(hours=1)),
+    ),
 )
 NOTHING = Report(BEGAN, BEGAN + timedelta(days=30), None, (), (), (), timedelta(hours=1))
 TEXT = """\
@@ -61,6 +72,8 @@ Simulated 4h from 2026-03-01T00:00:00Z to 2026-03-01T04:00:00Z, seed 42
 
 resize failed with 22 x Sandbox.Timedout, 200 x ValueError
 resize gave up with 7 x RetriesExhausted: 5 to the dead-letter queue, 2 dropped
+warning: tables.orders: waiting for <it> (2026-03-01T00:00:00Z)
+error: streams.clicks: no (2026-03-01T01:00:00Z, 1,234 times)
 
 queues.jobs: messages
      ┌─────────────────────────────────────────────────────────────────────────┐
