@@ -78,7 +78,9 @@ def _probe(function: str, option: str, program: str) -> Interpreter:
     try:
         version = _version(program)
     except subprocess.CalledProcessError as error:
-        raise CodeError(function, f"{option}: {program} does not run: exit status {error.returncode}") from error
+        raise CodeError(
+            function, f"{option}: {program} does not run: exit status {error.returncode}"
+        ) from error
     except (OSError, subprocess.SubprocessError) as error:
         raise CodeError(function, f"{option}: {program} does not run: {error}") from error
     if tuple(map(int, version.split(".")[:2])) < OLDEST:
