@@ -47,8 +47,8 @@ def not_implemented(service: str, operation: str, form: Form) -> web.Response:
 
 
 def refusal(form: Form, status: int, code: str, text: str) -> web.Response:
-    """Refuse a request in the form its client reads. What of the text is no text is shown as `?`."""
-    text = text.encode(errors="replace").decode()
+    """Refuse a request in the form its client reads."""
+    text = _readable(text)
     if form == "rest-json":
         return _rest_json(status, code, {"Type": "User", "message": text})
     request_id = new_request_id()
@@ -99,9 +99,14 @@ _refusals: Mapping[Form, Callable[[str, str, str], tuple[str, bytes]]] = {
 }
 
 
-def _rest_json(status: int, code: str, body: dict[str, str]) -> web.Response:
+def _readable(text: str) -> str:
+    """Return text with a `?` for each byte of a request's head that is no text."""
+    return text.encode(errors="replace").decode()
+
+
+def _rest_json(status: int, code: str, body: Mapping[str, str]) -> web.Response:
     return web.Response(
         status=status,
-        body=orjson.dumps(body),
+        body=orjson.dumps({name: _readable(value) for name, value in body.items()}),
         headers={"Content-Type": "application/json", "x-amzn-ErrorType": code, REQUEST_ID: new_request_id()},
     )

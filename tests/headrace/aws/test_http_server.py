@@ -68,6 +68,7 @@ async def test_what_is_no_request_is_answered_for_every_client(
     [
         pytest.param("Host", "[::1", id="a host that is no address"),
         pytest.param("Origin", "http://[::1", id="an origin that is no address"),
+        pytest.param("Host", "\xff\xfe", id="a host that is no text"),
     ],
 )
 async def test_addresses_that_are_none_are_not_of_this_machine(there: Served, name: str, value: str) -> None:
