@@ -13,6 +13,7 @@ from engine.feed import (
     EventEmitted,
     Fact,
     FactsLost,
+    FaultInjected,
     InvocationThrottled,
     LogLine,
     MessageRedriven,
@@ -21,6 +22,7 @@ from engine.feed import (
     RecordsReturned,
     RecursionStopped,
     RetryScheduled,
+    SimulatorCrashed,
 )
 from headrace.live_view import LiveView
 from tests.fakes.facts import ID, finished
@@ -99,6 +101,21 @@ from tests.fakes.facts import ID, finished
             DeadLettered(VIRTUAL_START, "resize", ID, "arn:q", "RetriesExhausted"),
             "00:00:00.000  resize         dead    event to arn:q (RetriesExhausted)",
             id="a dead letter",
+        ),
+        pytest.param(
+            FaultInjected(VIRTUAL_START, "duplicate", "queues.jobs", ID),
+            f"00:00:00.000  jobs           fault   duplicate: {ID}",
+            id="a declared fault that struck",
+        ),
+        pytest.param(
+            FaultInjected(VIRTUAL_START, "lost_wake_up", "streams.clicks -> functions.resize", ""),
+            "00:00:00.000  clicks -> functions.resize fault   lost_wake_up",
+            id="a fault of which there is no more to say",
+        ),
+        pytest.param(
+            SimulatorCrashed(VIRTUAL_START, "after commit 7"),
+            "00:00:00.000  simulator      crashed after commit 7; another one goes on",
+            id="a crash of the simulator itself",
         ),
         pytest.param(
             Notice(VIRTUAL_START, "info", "headrace.toml", "has changed"),

@@ -2,6 +2,7 @@
 
 import json
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 
@@ -176,3 +177,12 @@ def test_the_json_has_every_figure() -> None:
     assert found["script"] == {"performed": 12, "failures": [FAILURE]}
     assert found["series"][1] == {"name": "queues.jobs", "unit": "messages", "values": [0, 1200, 600, 0, 0]}
     assert as_json(NOTHING)["script"] is None
+
+
+def test_declared_faults_that_struck_are_counted_by_their_kinds() -> None:
+    report = replace(REPORT, faults={"duplicate": 12, "simulator_crash": 1})
+    line = "Declared faults: 12 x duplicate, 1 x simulator_crash"
+    assert line in render_text(report)
+    assert line in render_html(report)
+    assert as_json(report)["faults"] == {"duplicate": 12, "simulator_crash": 1}
+    assert "Declared faults" not in render_text(REPORT)
