@@ -1,6 +1,7 @@
 """`headrace simulate`: the configuration in virtual time."""
 
 import shlex
+import signal
 import sys
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -108,6 +109,7 @@ def simulate(
     with ExitStack() as stack:
         publish = stack.enter_context(_feed_file(feed_path))
         page = None if html_path is None else stack.enter_context(_writable(html_path, "--html"))
+        stack.enter_context(_interrupted_at_once())
         sandboxed = stack.enter_context(_sandbox(configuration, keep))
         try:
             report = _simulate(sandboxed, plan, script, publish, own_words(configuration, sandboxed))
@@ -204,6 +206,21 @@ def _sandbox(configuration: "Configuration", keep: Path | None) -> "Iterator[Con
     except FileExistsError:
         raise click.BadParameter(f"{keep} exists already: name a new folder", param_hint="--keep") from None
     yield open_sandbox(configuration, keep.resolve())
+
+
+@contextmanager
+def _interrupted_at_once() -> "Iterator[None]":
+    """Let SIGINT and SIGTERM end all work at once: nothing is lost by it that anybody keeps."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _writable(path: Path, option: str) -> BinaryIO:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import sqlite3
 import subprocess
 from collections import Counter
@@ -12,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.end_to_end.headrace_process import HEADRACE
+from tests.end_to_end.headrace_process import HEADRACE, wait_until
 
 LIMIT_SECONDS = 240
 
@@ -234,6 +235,39 @@ def test_a_failing_run_tells_how_to_see_it_again(busy: Path) -> None:
     assert done.returncode == 1
     assert "queues.jobs: 0 messages, expected 3" in " ".join(done.stdout.split())
     assert "headrace simulate --for 2m --script wrong.toml --seed " in done.stderr
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_ends_it_at_once_whatever_a_handler_does(tmp_path: Path, number: signal.Signals) -> None:
+    write(
+        tmp_path,
+        """
+        [functions.stuck]
+        handler = "app.stuck"
+        [schedules.often]
+        expression = "rate(5 minutes)"
+        function = "stuck"
+        """,
+        """
+        import os, time
+
+        def stuck(event, context):
+            open(os.environ["LAMBDA_TASK_ROOT"] + "/begun", "w").close()
+            end = time.time() + 1
+            while time.time() < end:
+                pass
+        """,
+    )
+    running = subprocess.Popen(
+        [HEADRACE, "simulate", "--for", "1d"], cwd=tmp_path, stderr=subprocess.PIPE, text=True
+    )
+    wait_until((tmp_path / "begun").exists, "the handler is at work")
+    running.send_signal(number)
+    _, told = running.communicate(timeout=30)
+    assert running.returncode == 1
+    assert "To see it again: headrace simulate --for 1d --seed " in told
+    assert "Traceback" not in told
 
 
 @pytest.mark.parametrize(
