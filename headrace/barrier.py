@@ -82,6 +82,8 @@ class Barrier:
         async with asyncio.TaskGroup() as group:
             for name, look in looks.items():
                 group.create_task(self._see(name, look), name=f"{name} looks")
+        if self._simulator.faults is not None:  # which may have kept work from those who do it
+            await self._simulator.safety_net.look()
 
     async def _see(self, name: str, look: Callable[[], Awaitable[None]]) -> None:
         self.looking.add(name)

@@ -184,6 +184,32 @@ def test_a_run_tells_what_is_declared_and_with_which_seed(folder: Path) -> None:
     assert first["text"].startswith("declared, and drawn with `--seed 5`: error_rate 0.1, ")
 
 
+def test_idle_is_exact_where_wake_ups_get_lost(folder: Path) -> None:
+    (folder / "inbox").mkdir()
+    (folder / "inbox/here.txt").write_text("here")
+    (folder / "headrace.toml").write_text(
+        dedent(
+            """
+            [functions.work]
+            handler = "app.work"
+            [buckets.inbox]
+            folder = "inbox"
+            existing = "emit"
+            [[buckets.inbox.notifications]]
+            function = "work"
+            events = ["s3:ObjectCreated:*"]
+            [faults]
+            lost_wake_up_rate = 1
+            """
+        )
+    )
+    done = headrace(folder, "run", "--until-idle", "--json")
+    assert done.returncode == 0, done.stderr
+    told = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [fact["kind"] for fact in told if fact["fact"] == "FaultInjected"] == ["lost_wake_up"]
+    assert [fact["function_error"] for fact in told if fact["fact"] == "InvocationFinished"] == [None]
+
+
 def test_a_run_refuses_crashes_of_the_simulator(folder: Path) -> None:
     done = headrace(folder, "run", "--until-idle")
     assert done.returncode == 2
