@@ -62,6 +62,13 @@ def inventory(simulator: Fuzzed) -> Inventory:
     return {kind: frozenset(_names(simulator, *how)) for kind, how in LISTED.items()}
 
 
+def difference(before: Inventory, after: Inventory) -> tuple[dict[str, frozenset[str]], ...]:
+    """Return what is not there any more, and what was not there before."""
+    missing = {kind: before[kind] - after[kind] for kind in before if before[kind] - after[kind]}
+    more = {kind: after[kind] - before[kind] for kind in before if after[kind] - before[kind]}
+    return missing, more
+
+
 def _names(simulator: Fuzzed, service: str, name: str, member: str, naming: str | None) -> Iterator[str]:
     operation = model(service).operation_model(name)
     given: dict[str, Any] = {}

@@ -167,6 +167,7 @@ class Fuzzed:
     def fail(self, what: str) -> Any:
         """Fail the test, and say how to send the same again."""
         self._entries.flush()
+        log, self._read = self.log, len(self._process.errors)
         raise AssertionError(f"{what}\n{log[-4_000:]}\nrepeat: python -m tests.fuzz.repeat {self.journal}")
 
     def _write_down(self, entry: Mapping[str, Any]) -> None:
