@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import orjson
 
@@ -50,7 +51,7 @@ def invoke_once(configuration: Configuration, function: str, payload: bytes) -> 
     """Invoke synchronously, through the running simulator or in an environment started for it."""
 
     async def through(running: RunningSimulator) -> InvocationResult | Throttled:
-        answer = _post(running.url, function, payload, {"X-Amz-Log-Type": "Tail"})
+        answer = _post(configuration, running.url, function, payload, {"X-Amz-Log-Type": "Tail"})
         return _result(function, answer.status, answer.headers, answer.body)
 
     alone = partial(_invoke_alone, configuration, function, payload)
@@ -64,7 +65,7 @@ def invoke_event(configuration: Configuration, function: str, payload: bytes) ->
     """
 
     async def through(running: RunningSimulator) -> Accepted:
-        answer = _post(running.url, function, payload, {"X-Amz-Invocation-Type": "Event"})
+        answer = _post(configuration, running.url, function, payload, {"X-Amz-Invocation-Type": "Event"})
         if answer.status != ACCEPTED:
             raise _refused(function, answer.body)
         return Accepted(f"accepted, request {answer.headers['x-amzn-requestid']}")
@@ -94,11 +95,26 @@ async def _queue_alone(configuration: Configuration, function: str, payload: byt
     return Accepted("\n".join([f"accepted, request {event.request_id}", *lines]))
 
 
-def _post(url: str, function: str, payload: bytes, headers: dict[str, str]) -> Answer:
+def _post(
+    configuration: Configuration, url: str, function: str, payload: bytes, headers: dict[str, str]
+) -> Answer:
+    path = INVOKE_PATH.format(function)
+    signed = headers | _signature(configuration, url, path)
     try:
-        return request(url, "POST", INVOKE_PATH.format(function), payload, headers, SYNC_TIMEOUT_SECONDS)
+        return request(url, "POST", path, payload, signed, SYNC_TIMEOUT_SECONDS)
     except OSError as error:
         raise InvokeFailed(f"the running simulator did not answer for {function}: {error}") from error
+
+
+def _signature(configuration: Configuration, url: str, path: str) -> dict[str, str]:
+    """Return the headers that sign a request now; none where no signature is required."""
+    settings = configuration.file.simulator
+    if not settings.require_signature:
+        return {}
+    from headrace.aws.signing import signing_headers
+
+    host, now = urlsplit(url).netloc, clock.running_clock().now()
+    return signing_headers(settings.keys, host, path, settings.region, now)
 
 
 @asynccontextmanager
@@ -118,7 +134,7 @@ async def _open(configuration: Configuration, stack: AsyncExitStack) -> Invoke:
 
         timeout = aiohttp.ClientTimeout(total=SYNC_TIMEOUT_SECONDS)
         session = aiohttp.ClientSession(running.url, timeout=timeout)
-        return _through_endpoint(await stack.enter_async_context(session))
+        return _through_endpoint(configuration, running.url, await stack.enter_async_context(session))
 
     async def alone() -> Invoke:
         from headrace.simulator import one_shot
@@ -128,13 +144,14 @@ async def _open(configuration: Configuration, stack: AsyncExitStack) -> Invoke:
     return await reach(configuration.state, through, alone)
 
 
-def _through_endpoint(session: "aiohttp.ClientSession") -> Invoke:
+def _through_endpoint(configuration: Configuration, url: str, session: "aiohttp.ClientSession") -> Invoke:
     from aiohttp import ClientError
 
     async def invoke(function: str, payload: bytes) -> InvocationResult | Throttled:
         path = INVOKE_PATH.format(function)
+        asking = {"X-Amz-Log-Type": "Tail", **_signature(configuration, url, path)}
         try:
-            async with session.post(path, data=payload, headers={"X-Amz-Log-Type": "Tail"}) as response:
+            async with session.post(path, data=payload, headers=asking) as response:
                 headers = {name.lower(): value for name, value in response.headers.items()}
                 return _result(function, response.status, headers, await response.read())
         except (ClientError, TimeoutError) as error:

@@ -157,7 +157,15 @@ def test_the_aws_cli_signs_what_it_sends(simulator: HeadraceProcess, tmp_path: P
 
 
 def test_commands_of_headrace_need_no_keys(simulator: HeadraceProcess) -> None:
-    for arguments in (("status",), ("send", "jobs", "hello")):
+    event = '{"name": "commanded"}'
+    (simulator.folder / "event.json").write_text(event)
+    for arguments in (
+        ("status",),
+        ("send", "jobs", "hello"),
+        ("invoke", "signing", "--payload", event),
+        ("invoke", "signing", "--payload", event, "--invocation-type", "Event"),
+        ("replay", "event.json"),
+    ):
         ran = headrace(simulator.folder, *arguments)
         assert ran.returncode == 0, ran.stderr.decode()
 
