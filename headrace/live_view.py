@@ -53,17 +53,19 @@ class LiveView:
 
     def line(self, fact: Fact) -> str | None:
         """Return the line of a fact a user would ask about, below a new date; most inner steps have none."""
+        if self._day is None:
+            self._day = fact.time.astimezone(self._zone).date()
         text = describe(fact, self._time_of_day)
         if text is None:
             return None
         return f"{self._new_date(fact.time)}{click.style(self._time_of_day(fact.time), dim=True)}  {text}"
 
     def _new_date(self, moment: datetime) -> str:
-        before, day = self._day, moment.astimezone(self._zone).date()
-        if before is not None and day <= before:
+        day = moment.astimezone(self._zone).date()
+        if self._day is not None and day <= self._day:
             return ""
         self._day = day
-        return "" if before is None else click.style(f"{day:%a %Y-%m-%d}\n", dim=True)
+        return click.style(f"{day:%a %Y-%m-%d}\n", dim=True)
 
     def _time_of_day(self, moment: datetime) -> str:
         return moment.astimezone(self._zone).strftime("%H:%M:%S.%f")[:-3]

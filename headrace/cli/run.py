@@ -145,6 +145,8 @@ async def _run_until_idle(simulator: Simulator, stop: asyncio.Event) -> str | No
 def _faults(configuration: Configuration, feed: Feed, seed: int | None) -> "Faults | None":
     """Return the declared faults, having told of them. Raises ConfigurationError for crashes."""
     declared = configuration.file.faults
+    if declared is None and seed is not None:
+        raise click.UsageError(f"--seed is for declared faults: there is no [faults] in {configuration.path}")
     if declared is None:
         return None
     import random
@@ -186,9 +188,10 @@ def live_line(configuration: Configuration, about_time: str = "") -> Callable[[F
     about = configuration.file.summary() + about_time
 
     def write(fact: Fact) -> str | None:
+        line = view.line(fact)
         if isinstance(fact, SimulatorReady):
             return f"{click.style('ready', fg='green', bold=True)}  {fact.endpoint}  {about}  (Ctrl-C stops)"
-        return view.line(fact)
+        return line
 
     return write
 

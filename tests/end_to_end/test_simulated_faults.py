@@ -210,6 +210,15 @@ def test_idle_is_exact_where_wake_ups_get_lost(folder: Path) -> None:
     assert [fact["function_error"] for fact in told if fact["fact"] == "InvocationFinished"] == [None]
 
 
+def test_a_run_refuses_a_seed_that_nothing_is_drawn_from(folder: Path) -> None:
+    configuration = folder / "headrace.toml"
+    text = configuration.read_text(encoding="utf-8")
+    configuration.write_text(text[: text.index("[faults]")])
+    done = headrace(folder, "run", "--until-idle", "--seed", "5")
+    assert done.returncode == 2
+    assert "--seed is for declared faults: there is no [faults] in " in done.stderr
+
+
 def test_a_run_refuses_crashes_of_the_simulator(folder: Path) -> None:
     done = headrace(folder, "run", "--until-idle")
     assert done.returncode == 2

@@ -172,14 +172,15 @@ def test_each_fact_a_user_asks_about_is_one_line(fact: Fact, line: str | None) -
 
 def test_the_first_line_of_a_later_day_is_below_its_date() -> None:
     view = LiveView(UTC)
-    moments = [VIRTUAL_START + timedelta(hours=hours) for hours in (23, 25, 23, 26)]
+    assert view.line(EnvironmentStarted(VIRTUAL_START, "resize", "e", 1)) is None
+    moments = [VIRTUAL_START + timedelta(hours=hours) for hours in (25, 23, 26, 49)]
     lines = [view.line(Notice(moment, "info", "clock", "so late")) for moment in moments]
     said = "clock          info    so late"
     assert [click.unstyle(line or "") for line in lines] == [
-        f"23:00:00.000  {said}",
         f"Fri 2026-01-02\n01:00:00.000  {said}",
         f"23:00:00.000  {said}",
         f"02:00:00.000  {said}",
+        f"Sat 2026-01-03\n01:00:00.000  {said}",
     ]
 
 
