@@ -342,7 +342,9 @@ async def test_files_of_the_first_sight_are_objects_at_once(folders: Folders) ->
         opened.file.close()
 
     assert len(page.entries) == MANY
-    assert {entry.etag for entry in page.entries} == {opened.entry.etag} == {"149603e6c03516362a8da23f624db945"}
+    assert (
+        {entry.etag for entry in page.entries} == {opened.entry.etag} == {"149603e6c03516362a8da23f624db945"}
+    )
 
 
 async def test_a_file_of_the_first_sight_can_be_deleted_before_it_is_read(folders: Folders) -> None:

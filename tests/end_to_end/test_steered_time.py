@@ -210,7 +210,9 @@ def test_a_long_poll_ends_although_time_stands_still(standing: HeadraceProcess) 
         pytest.param({"seconds": "soon"}, "a number of seconds", id="no number"),
         pytest.param({"seconds": 1e300}, "a number of seconds", id="longer than there is time"),
         pytest.param({"to": "soon"}, "to:", id="no moment"),
-        pytest.param({"to": "9999-12-31T23:59Z"}, "a clock goes no further than 2200-01-01", id="too far away"),
+        pytest.param(
+            {"to": "9999-12-31T23:59Z"}, "a clock goes no further than 2200-01-01", id="too far away"
+        ),
         pytest.param({}, 'either {"seconds": 600}', id="neither"),
         pytest.param({"seconds": 1, "to": "2030-01-01"}, 'either {"seconds": 600}', id="both"),
         pytest.param({"minutes": 1}, 'either {"seconds": 600}', id="something else"),

@@ -80,18 +80,18 @@ def handler(event, context):
         shutil.copy(f"../../chain/{key}", f"../../inbox/{key}")
 '''
 
-SLOW = '''
+SLOW = """
 import time
 
 
 def handler(event, context):
     time.sleep(event["seconds"])
-'''
+"""
 
-FAIL = '''
+FAIL = """
 def handler(event, context):
     raise ValueError("on purpose")
-'''
+"""
 
 
 @pytest.fixture(scope="module")
