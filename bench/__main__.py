@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from bench import bare, bare_drain, mappings
+from bench import bare, bare_drain, endpoint_load, mappings
 from bench.simulator_process import SimulatorProcess, drop
 
 INVOKE = "/2015-03-31/functions/{}/invocations"
@@ -154,6 +154,7 @@ def measure() -> list[Figure]:
     report = Report()
     measure_functions(report.add)
     measure_mappings(report.add)
+    measure_endpoint(report.add)
     return report.figures
 
 
@@ -199,6 +200,12 @@ def measure_mappings(add: Callable[..., None]) -> None:
     add("Kinesis, batches of 100", rate, "/s", 30_000, False, f"bare store and listener {limit:.0f}/s")
     add("SQLite table, batches of 100", mappings.drain_table(), "/s", 5_000, False)
     add("message sent to handler start, p50", mappings.send_to_start(), "ms", 2, True)
+
+
+def measure_endpoint(add: Callable[..., None]) -> None:
+    """What the AWS endpoint answers, beside moto's server, which keeps everything in memory."""
+    for name, ours, theirs in endpoint_load.compare():
+        add(f"{name}, times moto's", ours / theirs, "x", 5, False, f"{ours:.0f}/s, moto {theirs:.0f}/s")
 
 
 def main(measured: Callable[[], list[Figure]] = measure) -> int:
