@@ -173,6 +173,11 @@ def test_an_event_queued_without_a_simulator_is_tried_and_its_retry_waits(shop: 
             ["invoke", "feeling", "-p", "@none.json"], b"none.json cannot be read", id="missing file"
         ),
         pytest.param(["rnu"], b"Did you mean `headrace run`?", id="a mistyped command"),
+        pytest.param(
+            ["--config", "x.toml", "run"],
+            b"The options of a command come after it.",
+            id="an option before its command",
+        ),
         pytest.param(["queue", "peek", "failure"], b"there is no queue 'failure'", id="an unknown queue"),
         pytest.param(["check", "--config", "none.toml"], b"headrace init", id="a missing configuration"),
     ],
