@@ -5,13 +5,19 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint format types wheel bench lock clean
+SEEDS ?= 10000
+
+.PHONY: demo test soak lint format types wheel bench lock clean
 
 demo: $(READY)
 	$(BIN)/headrace demo
 
 test: $(READY)
 	$(BIN)/pytest -n auto --dist worksteal
+
+# Whole systems in simulated time, each with faults drawn from a seed; stops at the first broken promise.
+soak: $(READY)
+	$(BIN)/python -m tests.simulation.soak $(SEEDS)
 
 lint: $(READY)
 	$(BIN)/ruff check .

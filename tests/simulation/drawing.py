@@ -4,7 +4,7 @@ Pure: the same seed gives the same scenario. What fails is drawn with the items,
 that it can reach: one that always fails is drawn only where something gives it up.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from random import Random
 from typing import Any
@@ -34,9 +34,15 @@ def draw(seed: int) -> Scenario:
     return _Drawing(seed).scenario()
 
 
+def draw_a_little_of_everything(seed: int) -> Scenario:
+    """Return a calm scenario with every kind of source, in which every client takes a single step."""
+    return _Drawing(seed, most_steps=1).everything()
+
+
 class _Drawing:
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, most_steps: int = 10) -> None:
         self._seed = seed
+        self._most_steps = most_steps
         self._chance = Random(seed)
         self._steps: list[Step] = []
         self._count = 0
@@ -51,26 +57,37 @@ class _Drawing:
             "event_source_mappings": [],
         }
 
+    @property
+    def _kinds(self) -> Sequence[Callable[[], None]]:
+        return [self._queue, self._fifo, self._stream, self._table, self._bucket, self._events]
+
+    def everything(self) -> Scenario:
+        for kind in self._kinds:
+            kind()
+        self._schedule()
+        return self._made(is_calm=True)
+
     def scenario(self) -> Scenario:
-        chance = self._chance
-        kinds = [self._queue, self._fifo, self._stream, self._table, self._bucket, self._events]
+        chance, kinds = self._chance, self._kinds
         chosen = chance.sample(kinds, chance.randint(1, 4))
         for kind in kinds:
             if kind in chosen:
                 kind()
         if chance.random() < 0.3:
             self._schedule()
-        is_calm = chance.random() < 0.4 and not any(isinstance(step.act, Pause) for step in self._steps)
-        crashes = not is_calm and chance.random() < 0.6
+        is_calm = chance.random() < 0.4
         if not is_calm:
-            self._tables["faults"] = self._faults(crashes)
+            self._tables["faults"] = self._faults(crashes=chance.random() < 0.6)
+        return self._made(is_calm)
+
+    def _made(self, is_calm: bool) -> Scenario:
         self._steps.sort(key=lambda step: step.at)
-        turns = self._pick(0, 0, 1, 3)
-        return Scenario(self._seed, self._tables, self._steps, is_calm, crashes, turns)
+        is_calm = is_calm and not any(isinstance(step.act, Pause) for step in self._steps)
+        return Scenario(self._seed, self._tables, self._steps, is_calm, self._pick(0, 0, 1, 3))
 
     # What may go wrong.
 
-    def _faults(self, crashes: bool) -> Table:
+    def _faults(self, *, crashes: bool) -> Table:
         rates = {
             "error_rate": 0.1,
             "timeout_rate": 0.05,
@@ -262,7 +279,7 @@ class _Drawing:
             for mapping in self._tables["event_source_mappings"]
         )
         at = FIRST_STEP + chance.randrange(30) * GRID
-        for _ in range(chance.randint(3, 10)):
+        for _ in range(chance.randint(min(3, self._most_steps), self._most_steps)):
             items = [
                 self._item(place, chance.choice(keys), may_fail_always, filters)
                 for _ in range(chance.choice((1, 1, 1, chance.randint(1, together))))

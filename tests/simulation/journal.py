@@ -83,6 +83,7 @@ class Left:
     messages: Sequence[LeftMessage] = ()
     events: Sequence[str] = ()  # request ids
     leased_events: int = 0
+    commits: int = 0  # of the store, where faults count them
     objects: Mapping[str, bytes] = field(default_factory=dict)  # by key
     things: Sequence[str] = ()  # tasks, file handles, folders that should not be there
 

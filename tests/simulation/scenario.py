@@ -78,15 +78,14 @@ class Step:
 class Scenario:
     """A configuration, as the tables of headrace.toml, and the steps of all clients in order of time.
 
-    `is_calm`: nothing is made to fail but functions. `crashes`: the simulator may be made to crash.
-    `thread_turns` is how many turns of the loop a statement may take, as one on a thread would.
+    `is_calm`: nothing is made to fail but functions. `thread_turns` is how many turns of the loop a statement
+    may take, as one on a thread would.
     """
 
     seed: int
     tables: Table
     steps: Sequence[Step]
     is_calm: bool
-    crashes: bool
     thread_turns: int
     items: Mapping[str, Item] = field(init=False)
 

@@ -24,6 +24,7 @@ from tests.simulation.clients import DATABASE, INBOX, TABLE, Clients
 from tests.simulation.drawing import draw
 from tests.simulation.journal import Broken, Journal, Left, LeftMessage
 from tests.simulation.promises import broken_promises
+from tests.simulation.real_processes import use_real_handlers
 from tests.simulation.records import Tokens
 from tests.simulation.scenario import Scenario
 from tests.simulation.scripted_runtime import Handlers, ScriptedRuntime
@@ -67,13 +68,23 @@ def how_to_repeat(seed: int) -> str:
 
 def try_seed(seed: int, planted: Planting = nullcontext) -> Trial:
     """Run the scenario of a seed, with a bug `planted` if one is given."""
-    scenario = draw(seed)
     try:
-        with _folder() as folder, planted():
-            journal = _run(scenario, folder)
+        with planted():
+            return try_scenario(draw(seed))
     except BaseException as error:
         error.add_note(how_to_repeat(seed))
         raise
+
+
+def try_scenario(scenario: Scenario, *, with_processes: bool = False) -> Trial:
+    """Run a scenario, and hold it to the promises. `with_processes`, handlers really run."""
+    with _folder() as folder:
+        if with_processes:
+            use_real_handlers(scenario, folder)
+            journal = _run(scenario, folder)
+        else:
+            with _scripted(Handlers(scenario)):
+                journal = _run(scenario, folder)
     return Trial(journal, broken_promises(journal))
 
 
@@ -85,18 +96,18 @@ def _run(scenario: Scenario, folder: Path) -> Journal:
     feed, facts = Feed(), list[Fact]()
     feed.tap(facts.append)
     clients = Clients(scenario, folder, BEGAN)
-    handlers = Handlers(scenario)
     declared = configuration.file.faults
     faults = None if declared is None else Faults(declared, scenario.seed, feed)
     plan = Plan(BEGAN, LONGEST, until_idle=True, seed=scenario.seed)
     companions = [Companion(clients.run, clients.is_done)]
     held = set(_held())
-    with _scripted(handlers), _slow_statements(scenario):
+    with _slow_statements(scenario):
         simulation = simulate(configuration, plan, feed, companions, faults)
         ended, tasks = clock.simulate(_and_tasks(simulation), BEGAN)
     left = _left_in_store(configuration.state / "headrace.db", Tokens(scenario.items))
     left.objects = {path.name: path.read_bytes() for path in (folder / INBOX).glob("*")}
     left.things = [*tasks, *sorted(set(_held()) - held), *_environments(facts)]
+    left.commits = 0 if faults is None else faults.commits
     return Journal(scenario, facts, clients.notes, left, BEGAN, ended, plan.end)
 
 
