@@ -107,9 +107,9 @@ class ScheduleRunner:
         initial = list(self._schedules.values())
         positions = await self._resume(initial, now)
         enabled = [schedule for schedule in initial if schedule.enabled]
-        self._timings = {
-            schedule.key: schedule.timing(positions[schedule.key].created) for schedule in enabled
-        }
+        for schedule in enabled:
+            if self._schedules.get(schedule.key) is schedule:  # and not dropped or replaced meanwhile
+                self._timings[schedule.key] = schedule.timing(positions[schedule.key].created)
         settled = {
             schedule.key: await self._catch_up(schedule, positions[schedule.key], now) for schedule in enabled
         }
@@ -182,7 +182,7 @@ class ScheduleRunner:
         """Fire what was missed before `now`; return up to when the schedule is settled then."""
         if position.created == now:
             return position.settled
-        timing = self._timings[schedule.key]
+        timing = schedule.timing(position.created)
         if schedule.missed_runs == "last":
             latest = timing.latest_between(position.settled, now)
             if latest is not None:

@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from random import Random
 from typing import Any, TypeVar
 
@@ -201,6 +202,20 @@ async def test_a_schedule_that_is_taken_and_dropped_while_others_run(machine: Ma
         await machine.store.write(lambda connection: runner.forget_in(connection, schedule.key))
         await asyncio.sleep(3600)
     assert await machine.times() == ["2026-01-01T00:11:00Z", "2026-01-01T00:21:00Z"]
+
+
+async def test_schedules_that_are_taken_while_the_others_resume(machine: Machine) -> None:
+    made, changed = (
+        Schedule.configured(name, ScheduleSettings(function="f", **every(10)), ACCOUNT)
+        for name in ("rule/made", "changed")
+    )
+    async with machine.running(changed=every(7), dropped=every(8)) as runner:
+        for schedule in (made, changed):
+            position = await machine.store.write(partial(runner.place_in, schedule=schedule))
+            runner.take(schedule, position)
+        runner.drop("dropped")
+        await asyncio.sleep(605)
+    assert await machine.times() == ["2026-01-01T00:10:00Z"] * 2
 
 
 @pytest.mark.parametrize(
