@@ -418,7 +418,7 @@ class Simulator:
                 name: sum(shard.is_open for shard in stream.all_shards)
                 for name, stream in self.channels.streams.items()
             },
-            "tables": {name: table.arn for name, table in self.sources.tables.items()},
+            "tables": self.sources.table_streams(),
             "event_source_mappings": [] if self.mappings is None else self.mappings.list(),
             "buckets": {name: str(bucket.folder) for name, bucket in self.sources.buckets.items()},
             "schedules": {

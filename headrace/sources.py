@@ -126,6 +126,11 @@ class Sources:
                 self._catalog = catalog
             return self._catalog
 
+    def table_streams(self) -> dict[str, str | None]:
+        """Return the ARN of each table's stream, None for a table that was made without one."""
+        names = () if self._catalog is None else self._catalog.names()
+        return {**dict.fromkeys(names), **{name: table.arn for name, table in self.tables.items()}}
+
     async def close(self) -> None:
         """Close the databases that requests have used."""
         if self._catalog is not None:

@@ -44,7 +44,7 @@ def status(as_json: bool, config_path: Path) -> None:
     for name, shards in known["streams"].items():
         click.echo(f"  stream    {name:<18} {_counted(shards, 'open shard')}")
     for name, arn in known["tables"].items():
-        click.echo(f"  table     {name:<18} {arn}")
+        click.echo(f"  table     {name:<18} {arn or 'no stream'}")
     for mapping in known["event_source_mappings"]:
         source = ".".join(resolve(mapping["EventSourceArn"], SOURCE_KINDS))
         function = mapping["FunctionArn"].partition(":function:")[2]
