@@ -3,6 +3,7 @@
 import http.client
 import json
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ def handler(event, context):
 """
 
 
+@cache
 def client(url: str, service: str) -> Any:
     return boto3.Session().client(  # type: ignore[call-overload]
         service,
