@@ -101,9 +101,12 @@ def request(
 def asked(url: str, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
     """Return the JSON answer to a request that may take as long as it likes.
 
-    Raises OSError when the simulator ends meanwhile, ControlRefused when it will not do what is asked.
+    Raises SimulatorEnded when it ends meanwhile, ControlRefused when it will not do what is asked.
     """
-    answer = request(url, method, path, b"" if body is None else json.dumps(body).encode(), timeout=None)
+    try:
+        answer = request(url, method, path, b"" if body is None else json.dumps(body).encode(), timeout=None)
+    except ConnectionError as error:
+        raise SimulatorEnded from error
     document: dict[str, Any] = json.loads(answer.body)
     if answer.status != OK:
         raise ControlRefused(document["message"])
@@ -120,6 +123,15 @@ def the_running(state: Path) -> RunningSimulator:
 
 class ControlRefused(HeadraceError):
     """The running simulator will not do it; the text is its own."""
+
+
+class SimulatorEnded(HeadraceError):
+    """The running simulator has ended before it answered."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the simulator ended before it answered: start it again with `headrace run`, then ask again"
+        )
 
 
 class NotRunning(HeadraceError):
