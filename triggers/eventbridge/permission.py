@@ -12,10 +12,7 @@ VERSION = "2012-10-17"
 def with_permission(policy: str | None, bus_arn: str, given: Mapping[str, Any]) -> str:
     """Return the policy after PutPermission. Raises InvalidParameter."""
     if "Policy" in given:
-        try:
-            json.loads(given["Policy"])
-        except ValueError:
-            raise InvalidParameter("The policy is not valid JSON.") from None
+        _check(given["Policy"])
         return str(given["Policy"])
     if not {"Action", "Principal", "StatementId"} <= set(given):
         raise InvalidParameter("Action, Principal and StatementId must be specified, or Policy.")
@@ -46,8 +43,19 @@ def without_permission(policy: str | None, given: Mapping[str, Any]) -> str | No
     return json.dumps({"Version": VERSION, "Statement": left}, separators=(",", ":"))
 
 
+def _check(policy: str) -> None:
+    try:
+        document = json.loads(policy)
+    except (ValueError, RecursionError):
+        raise InvalidParameter("The policy is not valid JSON.") from None
+    statements = document.get("Statement") if isinstance(document, dict) else None
+    each = statements if isinstance(statements, list) else [statements]
+    if not all(isinstance(statement, dict) for statement in each):
+        raise InvalidParameter("The policy has no statements.")
+
+
 def _statements(policy: str | None) -> list[dict[str, Any]]:
     if policy is None:
         return []
-    found = json.loads(policy).get("Statement", [])
+    found = json.loads(policy)["Statement"]
     return found if isinstance(found, list) else [found]
