@@ -158,9 +158,10 @@ class _Drawing:
         gives_up = self._stream_mapping("streams.clicks", "counter")
         self._function("counter")
         self._clients("streams.clicks", may_fail_always=gives_up, keys=4, together=6)
-        for _ in range(self._chance.randint(0, 3)):
+        puts = [step.at for step in self._steps if step.client.startswith("streams.clicks")]
+        for _ in range(self._chance.randint(0, 4)):
             act = Reshard("streams.clicks", self._chance.random() < 0.6, self._chance.random())
-            self._later("resharding", act)
+            self._steps.append(Step(self._chance.choice(puts), "resharding", act))  # in the midst of records
 
     def _table(self) -> None:
         self._tables["tables"]["entries"] = {"database": "entries.db"}
@@ -250,7 +251,7 @@ class _Drawing:
             "maximum_retry_attempts": self._pick(-1, 0, 1, 4),
             "maximum_record_age_in_seconds": self._pick(-1, -1, 60, 120),
         }
-        if chance.random() < 0.2:
+        if chance.random() < 0.35:
             mapping["parallelization_factor"] = 1
             mapping["tumbling_window_in_seconds"] = self._pick(20, 60)
         gives_up: bool = (

@@ -1,7 +1,7 @@
 """Bugs for a copy of the engine, each as somebody could have written it. Every one is a context manager."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime, timedelta
 from functools import partial
@@ -14,9 +14,12 @@ from engine.invocation import retry
 from engine.invocation.event import AsyncEvent
 from engine.invocation.event_queue import EventQueue, _Dispatcher
 from engine.invocation.settlement import Attempt
+from engine.mapping import stream_mapping
 from engine.mapping.checkpoints import Checkpoint
 from engine.mapping.queue_mapping import QueueMapping
 from engine.mapping.shard_progress import ShardProgress
+from engine.mapping.source import Shard
+from engine.mapping.stream_job import StreamJob
 from triggers.sqs import fifo, message_table, receive
 from triggers.sqs.arrivals import Arrivals
 from triggers.sqs.attributes import QueueAttributes
@@ -156,3 +159,23 @@ def kept_leases() -> Planted:
         """Release nothing."""
 
     return patch.object(EventQueue, "release_leases", keep)
+
+
+def children_before_parents() -> Planted:
+    """A mapping reads the shards that a split has made while their parent has not been read to its end."""
+
+    def readable(shards: Sequence[Shard], known: Mapping[str, Checkpoint], running: object) -> list[str]:
+        return [shard.shard_id for shard in shards if not known[shard.shard_id].ended]
+
+    return patch.object(stream_mapping, "readable", readable)
+
+
+def forgotten_windows() -> Planted:
+    """A restart begins a tumbling window anew, without its state."""
+    make = ShardProgress.__init__
+
+    def forgetful(self: ShardProgress, job: StreamJob, shard_id: str, checkpoint: Checkpoint) -> None:
+        make(self, job, shard_id, checkpoint)
+        self.window = None
+
+    return patch.object(ShardProgress, "__init__", forgetful)

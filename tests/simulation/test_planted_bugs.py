@@ -26,8 +26,8 @@ from tests.simulation.trial import try_seed
         pytest.param(
             planted_bugs.unlimited_concurrency, limits.CONCURRENCY, 12, id="ignoring the concurrency"
         ),
-        pytest.param(planted_bugs.children_before_parents, order.ORDER, id="children before parents"),
-        pytest.param(planted_bugs.forgotten_windows, windows.STATE, id="forgetting windows at a restart"),
+        pytest.param(planted_bugs.children_before_parents, order.ORDER, 0, id="children before parents"),
+        pytest.param(planted_bugs.forgotten_windows, windows.STATE, 0, id="forgetting windows at a restart"),
         pytest.param(planted_bugs.kept_leases, leaks.LEAKS, 0, id="keeping leases over a restart"),
     ],
 )
