@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 
 SEEDS ?= 10000
 
-.PHONY: demo test soak lint format types wheel bench lock clean
+.PHONY: demo test soak lint format types wheel bench fuzz lock clean
 
 demo: $(READY)
 	$(BIN)/headrace demo
@@ -33,6 +33,10 @@ types: $(READY)
 wheel: $(READY)
 	rm -rf dist
 	$(BIN)/python -m build --no-isolation --wheel --sdist
+
+EXAMPLES ?= 100000
+fuzz: $(READY)
+	FUZZ_EXAMPLES=$(EXAMPLES) $(BIN)/pytest tests/fuzz -x -n auto --timeout=0
 
 bench: $(READY)
 	$(BIN)/python -m bench
