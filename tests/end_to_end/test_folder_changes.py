@@ -23,9 +23,10 @@ from engine.watching import FolderWatcher
 from tests.fakes.accepted_events import AcceptedEvents
 from tests.fakes.waiting import until
 from triggers.s3 import objects
-from triggers.s3.bucket import Bucket, KeyRefused
+from triggers.s3.bucket import Bucket
 from triggers.s3.objects import OpenedBucket
 from triggers.s3.settings import BucketSettings
+from triggers.s3.upload import KeyRefused
 
 PUT, COPY, DELETE = "ObjectCreated:Put", "ObjectCreated:Copy", "ObjectRemoved:Delete"
 SETTLE_SECONDS = 0.1

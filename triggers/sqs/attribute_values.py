@@ -72,7 +72,7 @@ def values(queue: QueueAttributes, account: Account) -> dict[str, str]:
         if allow.sources:
             shown["sourceQueueArns"] = [account.queue(source) for source in allow.sources]
         found["RedriveAllowPolicy"] = _json(shown)
-    return found | _encryption(queue.without_effect) | queue.without_effect
+    return {**found, **_encryption(queue.without_effect), **queue.without_effect}
 
 
 def _encryption(given: Mapping[str, str]) -> dict[str, str]:

@@ -50,7 +50,8 @@ class BucketMachine(RuleBasedStateMachine):
         self.bucket: Bucket = self.run(self.wait_for_bucket())
 
     async def wait_for_bucket(self) -> Bucket:
-        return await self.ready
+        bucket: Bucket = await self.ready
+        return bucket
 
     async def serve(self) -> None:
         clock, feed = running_clock(), Feed()
@@ -167,6 +168,6 @@ class BucketMachine(RuleBasedStateMachine):
 
 
 def test_a_bucket_holds_what_was_put() -> None:
-    run_state_machine_as_test(  # type: ignore[no-untyped-call]
+    run_state_machine_as_test(
         BucketMachine, settings=settings(max_examples=25, stateful_step_count=15, deadline=None)
     )
