@@ -154,7 +154,7 @@ class Environment:
                 )
         except CodeError as error:
             self._log.write([str(error).encode()])
-        async with self._stint(self._around.init_seconds, is_init=True) as stint:
+        async with self._stint(self._around.init_seconds) as stint:
             signal, init_ms = await stint.ended(await self._init("init", stint))
         return init_ms + await self._start_slowly() if isinstance(signal, Ready) else None
 
@@ -166,9 +166,9 @@ class Environment:
             await self._around.pace.pass_time(longer.total_seconds())
         return longer / timedelta(milliseconds=1)
 
-    def _stint(self, limit_seconds: float, *, is_init: bool = False) -> AbstractAsyncContextManager[Stint]:
+    def _stint(self, limit_seconds: float, root: str | None = None) -> AbstractAsyncContextManager[Stint]:
         pace, drain = self._around.pace, self._runtime.drain
-        return pace.stint(self.function, self._handler_clock, limit_seconds, drain, is_init=is_init)
+        return pace.stint(self.function, self._handler_clock, limit_seconds, drain, root=root)
 
     async def _init(self, phase: Phase, stint: Stint) -> Signal:
         """Start a runtime process and wait until it asks for an event; when that fails, end it."""
@@ -234,7 +234,7 @@ class Environment:
     async def _invoke(
         self, invocation: Invocation, root: str, init_ms: float | None, cold_start: bool
     ) -> InvocationResult:
-        async with self._stint(self.function.timeout) as stint:
+        async with self._stint(self.function.timeout, root) as stint:
             started = self._clock.now()
             signal: Signal = Ready()
             if not self._runtime.is_running():

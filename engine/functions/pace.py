@@ -56,18 +56,19 @@ class Pace(Protocol):
         limit_seconds: float,
         drain: Callable[[], None],
         *,
-        is_init: bool,
+        root: str | None,
     ) -> AbstractAsyncContextManager[Stint]:
         """Begin a stint that may take `limit_seconds`; leaving it early gives up what it held.
 
-        `drain` logs what the process has written until now.
+        `drain` logs what the process has written until now. `root` is the invocation's trace id, None for an
+        initialisation.
         """
 
     def waiting(self) -> AbstractAsyncContextManager[object]:
         """Within a handler's request: let what it waits for take its time."""
 
-    def request(self) -> AbstractAsyncContextManager[object]:
-        """Answer a request that comes while a handler works, which may be its."""
+    def request(self, trace: str | None = None) -> AbstractAsyncContextManager[object]:
+        """Answer a request that may be a handler's; `trace` is its header that says so, if it has one."""
 
     def alone(self) -> AbstractAsyncContextManager[object]:
         """Do other work with processes, such as ending one, without getting in the way of a stint."""
@@ -99,14 +100,14 @@ class RealPace:
         limit_seconds: float,
         drain: Callable[[], None],  # noqa: ARG002
         *,
-        is_init: bool,  # noqa: ARG002
+        root: str | None,  # noqa: ARG002
     ) -> "RealStint":
         return RealStint(self._clock, limit_seconds)
 
     def waiting(self) -> "_Nothing":
         return self._nothing
 
-    def request(self) -> "_Nothing":
+    def request(self, trace: str | None = None) -> "_Nothing":  # noqa: ARG002
         return self._nothing
 
     def alone(self) -> "_Nothing":

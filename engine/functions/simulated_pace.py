@@ -8,6 +8,7 @@ number of invocations overlap in simulated time, and two runs with one seed are 
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager, nullcontext
+from contextvars import ContextVar
 from datetime import datetime, timedelta
 from random import Random
 
@@ -15,9 +16,11 @@ from engine.clock import Clock
 from engine.functions.definition import FunctionDefinition
 from engine.functions.handler_clock import HandlerClock
 from engine.functions.runtime import Exited, Signal, TimedOut
+from engine.functions.tracing import root_of
 from engine.functions.turns import Turn, Turns
 
 LONGEST_REAL_SECONDS = 60.0  # for a handler that never answers, beyond its own timeout
+_ASKED_IN: ContextVar[Turn | None] = ContextVar("the turn of the handler that made a request", default=None)
 
 
 class SimulatedPace:
@@ -35,6 +38,7 @@ class SimulatedPace:
         self._after_work = after_work
         self.turns = Turns(clock)
         self._stints: dict[Turn, SimulatedStint] = {}
+        self._by_root: dict[str, SimulatedStint] = {}
 
     def outside(self) -> AbstractContextManager[None]:
         return nullcontext()
@@ -50,18 +54,22 @@ class SimulatedPace:
         limit_seconds: float,
         drain: Callable[[], None],
         *,
-        is_init: bool,
+        root: str | None,
     ) -> "AsyncIterator[SimulatedStint]":
-        chosen = function.simulated_init_duration if is_init else function.simulated_duration
+        chosen = function.simulated_init_duration if root is None else function.simulated_duration
         draw = self._chance.random() or 0.5
         seconds = None if chosen is None else chosen.seconds(draw)
         async with self.turns.turn() as turn:
             stint = SimulatedStint(self._clock, turn, clock, limit_seconds, seconds, drain, self._after_work)
             self._stints[turn] = stint
+            if root is not None:
+                self._by_root[root] = stint
             try:
                 yield stint
             finally:
                 del self._stints[turn]
+                if root is not None:
+                    del self._by_root[root]
 
     async def pass_time(self, seconds: float) -> None:
         await self._clock.sleep_until(self._clock.now() + timedelta(seconds=seconds))
@@ -70,36 +78,45 @@ class SimulatedPace:
         return self.turns.turn()
 
     @asynccontextmanager
-    async def request(self) -> AsyncIterator[None]:
-        """Answer a request that the handler at work has made: at the moment that its clock shows.
+    async def request(self, trace: str | None = None) -> AsyncIterator[None]:
+        """Answer a request of a handler: at the moment that its clock shows.
 
-        On leaving, all is at rest that the request has set going, so that it is done before the handler goes
-        on. Without a handler at work it is somebody else's, and nothing special.
+        It is that of the invocation which `trace` names, or else of the one at work. On leaving, all is at rest
+        that the request has set going, so that it is done before the handler goes on. Without a handler at work
+        it is somebody else's, and nothing special.
         """
-        turn = self.turns.current
-        stint = None if turn is None else self._stints.get(turn)
-        if turn is None or stint is None:
+        stint = self._asking(trace)
+        if stint is None:
             yield
             return
         stint.drain()  # before time goes on: whether the pipe has been read by now is left to chance
         if stint.handler_is_ahead():
-            async with turn.stepping_back():
+            async with stint.turn.stepping_back():
                 await stint.follow_handler()
+        asked_in = _ASKED_IN.set(stint.turn)
         try:
             yield
         finally:
-            await turn.settled()
+            _ASKED_IN.reset(asked_in)
+            await stint.turn.settled()
             stint.tell_handler()
 
     @asynccontextmanager
     async def waiting(self) -> AsyncIterator[None]:
         """Within a request: wait for something that takes simulated time, or another handler's turn."""
-        turn = self.turns.current
+        turn = _ASKED_IN.get()
         if turn is None:
             yield
             return
         async with turn.stepping_back():
             yield
+
+    def _asking(self, trace: str | None) -> "SimulatedStint | None":
+        root = root_of(trace)
+        if root in self._by_root:
+            return self._by_root[root]
+        turn = self.turns.current
+        return None if turn is None else self._stints.get(turn)
 
 
 class SimulatedStint:
@@ -116,7 +133,7 @@ class SimulatedStint:
         after_work: Callable[[], None],
     ) -> None:
         self._clock = clock
-        self._turn = turn
+        self.turn = turn
         self._handler = handler
         self._seconds = seconds
         self.drain = drain
@@ -141,7 +158,7 @@ class SimulatedStint:
         if is_over or slept_too_long:
             signal, lasted = TimedOut(), self._limit
         self._after_work()
-        self._turn.end()
+        self.turn.end()
         await self._clock.sleep_until(self._began + lasted)
         return signal, lasted / timedelta(milliseconds=1)
 

@@ -24,7 +24,7 @@ class SteeredPace(RealPace):
         limit_seconds: float,
         drain: Callable[[], None],  # noqa: ARG002
         *,
-        is_init: bool,  # noqa: ARG002
+        root: str | None,  # noqa: ARG002
     ) -> RealStint:
         if clock is None:
             return RealStint(self._clock, limit_seconds)

@@ -95,10 +95,13 @@ class Endpoint:
         listener: Listener,
         handlers: Handlers,
         grace_seconds: float = 2.0,
-        during: Callable[[], AbstractAsyncContextManager[object]] = nullcontext,
+        during: Callable[[str | None], AbstractAsyncContextManager[object]] = nullcontext,
         let_in: Callable[[BufferedRequest], Awaitable[None]] | None = None,
     ) -> None:
-        """Each request is answered within what `during` returns. `let_in` raises SignatureRefused."""
+        """Each request is answered within what `during` returns for its trace header.
+
+        `let_in` raises SignatureRefused.
+        """
         self._listener = listener
         self._handlers = handlers
         self._grace_seconds = grace_seconds
@@ -141,7 +144,7 @@ class Endpoint:
         """Answer anything with something an AWS client understands; a handler's bug is logged, not shown."""
         response: web.StreamResponse
         try:
-            async with self._during():
+            async with self._during(request.headers.get("X-Amzn-Trace-Id")):
                 response = self._refusal(request) or await self._dispatch(request)
         except ApiError as error:
             response = error_response(error)

@@ -17,6 +17,7 @@ from botocore.model import ListShape, MapShape, OperationModel, Shape, Structure
 FORM = "application/x-www-form-urlencoded; charset=utf-8"
 CBOR = "application/x-amz-cbor-1.1"
 DEEPEST_XML = 60
+MOST_LEVELS = 100  # of CBOR
 FRAMING = frozenset({"Content-Length"})  # a wrong one is another request, or none: see breakage.py
 
 
@@ -191,14 +192,18 @@ def _header_name(value: str) -> str:
     return "".join(each for each in value if each.isascii() and (each.isalnum() or each in "-_"))[:100]
 
 
-def _without_surrogates(value: Any) -> Any:
+def _without_surrogates(value: Any, levels: int = MOST_LEVELS) -> Any:
     """Return a value that CBOR can say: text in UTF-8, no endless nesting."""
     match value:
         case str():
             return value.encode(errors="replace").decode()
+        case Mapping() | list() if not levels:
+            return None
         case Mapping():
-            return {_without_surrogates(key): _without_surrogates(each) for key, each in value.items()}
+            return {
+                _without_surrogates(key): _without_surrogates(each, levels - 1) for key, each in value.items()
+            }
         case list():
-            return [_without_surrogates(each) for each in value]
+            return [_without_surrogates(each, levels - 1) for each in value]
         case _:
             return value
