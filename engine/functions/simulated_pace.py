@@ -81,9 +81,9 @@ class SimulatedPace:
     async def request(self, trace: str | None = None) -> AsyncIterator[None]:
         """Answer a request of a handler: at the moment that its clock shows.
 
-        It is that of the invocation which `trace` names, or else of the one at work. On leaving, all is at rest
-        that the request has set going, so that it is done before the handler goes on. Without a handler at work
-        it is somebody else's, and nothing special.
+        It is that of the invocation which `trace` names, or else of the one at work. On leaving, all is at
+        rest that the request has set going, so that it is done before the handler goes on. Without a handler
+        at work it is somebody else's, and nothing special.
         """
         stint = self._asking(trace)
         if stint is None:
