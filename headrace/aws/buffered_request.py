@@ -2,6 +2,8 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
+from datetime import datetime
+from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
@@ -17,15 +19,22 @@ class BufferedRequest(web.BaseRequest):
     """As aiohttp has it, until `buffered` is asked for.
 
     Where signatures are required, whoever reads the body of an S3 request holds it against `payload_check`,
-    and the fields of a form, by their names in lower case, against `form_check`.
+    and the fields of a form, by their names in lower case, against `form_check`. `now` is what the answer is
+    dated by, where that is not real time.
     """
 
-    ATTRS = web.BaseRequest.ATTRS | {"payload_check", "form_check"}
+    ATTRS = web.BaseRequest.ATTRS | {"payload_check", "form_check", "now"}
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
         self.payload_check: PayloadCheck | None = None
         self.form_check: FormCheck | None = None
+        self.now: Callable[[], datetime] | None = None
+
+    async def _prepare_hook(self, response: web.StreamResponse) -> None:
+        """Be called by aiohttp before the headers of any answer are written."""
+        if self.now is not None:
+            response.headers["Date"] = format_datetime(self.now(), usegmt=True)
 
     async def buffered(self, most: int) -> bytes:
         """Return the whole body, and let it be read again. Raises HTTPRequestEntityTooLarge beyond `most`."""

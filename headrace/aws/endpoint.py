@@ -12,6 +12,7 @@ import re
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import field
+from datetime import datetime
 from functools import lru_cache
 from typing import Self
 from urllib.parse import parse_qs, urlsplit
@@ -97,16 +98,18 @@ class Endpoint:
         grace_seconds: float = 2.0,
         during: Callable[[str | None], AbstractAsyncContextManager[object]] = nullcontext,
         let_in: Callable[[BufferedRequest], Awaitable[None]] | None = None,
+        now: Callable[[], datetime] | None = None,
     ) -> None:
         """Each request is answered within what `during` returns for its trace header.
 
-        `let_in` raises SignatureRefused.
+        `let_in` raises SignatureRefused. `now` dates the answers where time is not the real one.
         """
         self._listener = listener
         self._handlers = handlers
         self._grace_seconds = grace_seconds
         self._during = during
         self._let_in = let_in
+        self._now = now
         self._only_local_names = is_local_name(listener.host)
         self._http: web.Server | None = None
         self._server: asyncio.Server | None = None
@@ -117,7 +120,7 @@ class Endpoint:
         HTTP_LOGGER.addFilter(name_the_fault_of_a_client)
         self._http = HttpServer(
             self._answer,  # type: ignore[arg-type]  # the requests it is given are those of the factory
-            request_factory=_request,
+            request_factory=self._request,
             access_log=None,
             logger=HTTP_LOGGER,
             auto_decompress=False,  # S3 stores what was sent
@@ -139,6 +142,19 @@ class Endpoint:
     def url(self) -> str:
         """Where clients find it, such as `http://127.0.0.1:4566`."""
         return self._listener.url
+
+    def _request(
+        self,
+        message: RawRequestMessage,
+        payload: StreamReader,
+        protocol: RequestHandler,
+        writer: AbstractStreamWriter,
+        task: "asyncio.Task[None]",
+    ) -> BufferedRequest:
+        loop = asyncio.get_running_loop()
+        request = BufferedRequest(message, payload, protocol, writer, task, loop, client_max_size=BODY_BYTES)
+        request.now = self._now
+        return request
 
     async def _answer(self, request: BufferedRequest) -> web.StreamResponse:
         """Answer anything with something an AWS client understands; a handler's bug is logged, not shown."""
@@ -250,18 +266,6 @@ def _is_beside_s3(request: web.BaseRequest) -> bool:
         (path.startswith(S3_CONTROL_PATH) and "x-amz-account-id" in request.headers)
         or "smithy-protocol" in request.headers
         or KEYS_OF_TOKENS.fullmatch(path) is not None
-    )
-
-
-def _request(
-    message: RawRequestMessage,
-    payload: StreamReader,
-    protocol: RequestHandler,
-    writer: AbstractStreamWriter,
-    task: "asyncio.Task[None]",
-) -> BufferedRequest:
-    return BufferedRequest(
-        message, payload, protocol, writer, task, asyncio.get_running_loop(), client_max_size=BODY_BYTES
     )
 
 

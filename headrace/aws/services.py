@@ -40,7 +40,7 @@ GRACE_SECONDS = 0.25  # for requests in progress; invocations have had theirs by
 @asynccontextmanager
 async def served(simulator: "Simulator") -> AsyncIterator[Endpoint]:
     """Answer on the endpoint of a simulator within this context."""
-    services = Services(simulator)
+    services, clock = Services(simulator), simulator.clock
     async with (
         AsyncExitStack() as closing,
         Endpoint(
@@ -49,6 +49,7 @@ async def served(simulator: "Simulator") -> AsyncIterator[Endpoint]:
             GRACE_SECONDS,
             simulator.pace.request,
             services.let_in(),
+            None if simulator.pace.is_real and not clock.is_steered else clock.now,
         ) as endpoint,
     ):
         closing.push_async_callback(services.close)

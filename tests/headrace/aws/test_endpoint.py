@@ -164,6 +164,23 @@ async def ask(url: str, *lines: str, body: bytes = b"") -> bytes:
         writer.close()
 
 
+@pytest.mark.parametrize("streams", [False, True])
+async def test_answers_are_dated_by_the_simulators_clock(clock: Clock, streams: bool) -> None:
+    async def answers(request: web.BaseRequest) -> web.StreamResponse:
+        if not streams:
+            return web.Response(body=b"there")
+        response = web.StreamResponse()
+        await response.prepare(request)
+        await response.write_eof()
+        return response
+
+    handlers = Handlers(answers, answers, answers)
+    async with Endpoint(listen("127.0.0.1", 0), handlers, now=clock.now) as there:
+        answer = await ask(there.url, "GET / HTTP/1.1")
+    assert answer.count(b"Date: ") == 1
+    assert b"Date: Thu, 01 Jan 2026 00:00:00 GMT\r\n" in answer
+
+
 async def test_a_bug_in_a_handler_is_logged_and_not_shown(caplog: pytest.LogCaptureFixture) -> None:
     async def fails(request: web.BaseRequest) -> web.StreamResponse:
         raise KeyError("secret detail")
