@@ -76,6 +76,8 @@ class Clients:
             step = steps.popleft()
             self._under_way += 1
             try:
+                for _ in range(step.turns):
+                    await asyncio.sleep(0)
                 match step.act:
                     case Give():
                         await self._give(step.act, simulator)

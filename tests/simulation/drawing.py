@@ -83,7 +83,7 @@ class _Drawing:
     def _made(self, is_calm: bool) -> Scenario:
         self._steps.sort(key=lambda step: step.at)
         is_calm = is_calm and not any(isinstance(step.act, Pause) for step in self._steps)
-        return Scenario(self._seed, self._tables, self._steps, is_calm, self._pick(0, 0, 1, 3))
+        return Scenario(self._seed, self._tables, self._steps, is_calm, self._pick(0, 1, 3, 6))
 
     # What may go wrong.
 
@@ -266,7 +266,7 @@ class _Drawing:
 
     def _clients(self, place: str, *, may_fail_always: bool, keys: int, together: int) -> None:
         """Draw what one or two clients give to a place, each under keys of its own."""
-        for number in range(self._pick(1, 1, 2)):
+        for number in range(self._pick(1, 2)):
             names = [f"{place.rpartition('.')[2][0]}{number}{letter}" for letter in "abcde"[:keys]]
             self._client(f"{place} {number}", place, may_fail_always, names, together)
 
@@ -283,12 +283,13 @@ class _Drawing:
         for _ in range(chance.randint(min(3, self._most_steps), self._most_steps)):
             items = [
                 self._item(place, chance.choice(keys), may_fail_always, filters)
-                for _ in range(chance.choice((1, 1, 1, chance.randint(1, together))))
+                for _ in range(chance.choice((1, 1, 1, 1, chance.randint(1, together))))
             ]
             delay = self._pick(None, None, None, 3, 20) if place == "queues.jobs" else None
             as_files = place.startswith("buckets.") and chance.random() < 0.3
-            self._steps.append(Step(at, name, Give(items, delay, as_files)))
-            at += self._pick(0, 0, 0, 1, 2, 20, 90, 200) * self._pick(1, 2) * GRID
+            turns = chance.randrange(chance.choice((1, 5, 30)))
+            self._steps.append(Step(at, name, Give(items, delay, as_files), turns))
+            at += self._pick(0, 0, 0, 0, 0, 1, 2, 20, 90, 200) * self._pick(1, 2) * GRID
 
     def _later(self, client: str, act: Reshard | MoveBack | Pause) -> None:
         """Do something in the midst of all."""

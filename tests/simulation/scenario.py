@@ -67,11 +67,15 @@ class Pause:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Something that a client does, so long after the beginning. A client does one thing after the other."""
+    """Something that a client does, so long after the beginning. A client does one thing after the other.
+
+    It lets the loop turn so often before it: who is first at one moment is not always the same.
+    """
 
     at: timedelta
     client: str
     act: Give | Reshard | MoveBack | Pause
+    turns: int = 0
 
 
 @dataclass(slots=True)

@@ -1,12 +1,13 @@
 """What nothing stands in the way of reaches its handler at once, so that a lost wake-up is seen."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
 from engine.duration import parse_duration
 from engine.mapping.queue_scaling import LEAST_WHEN_QUIET
 from tests.simulation.journal import Broken, Journal, Run
-from tests.simulation.scenario import ENVIRONMENTS, Give, Item, Step
+from tests.simulation.scenario import ENVIRONMENTS, Give, Item
 
 AT_ONCE = "what nothing stands in the way of is delivered at once"
 SETTLING = timedelta(seconds=0.3)  # of a file that somebody else has written
@@ -17,25 +18,39 @@ def broken_latency(journal: Journal) -> Iterator[Broken]:
     """Yield items that came late although nothing held them up."""
     if not journal.scenario.is_calm:
         return
-    before: dict[str, list[Item]] = {}
+    before: defaultdict[tuple[str, str], list[Item]] = defaultdict(list)
     for step in journal.scenario.steps:
         if not isinstance(step.act, Give):
             continue
-        earlier = before.setdefault(step.act.items[0].place, [])
-        if len(step.act.items) == 1:
-            yield from _late(journal, step, step.act, earlier)
-        earlier += step.act.items
+        for item in step.act.items:
+            if not item.is_wanted or item.token not in journal.notes.accepted:
+                continue
+            due = journal.notes.accepted[item.token] + _delay(journal, step.act)
+            if _keeps_order(item.place):
+                earlier = before[item.place, item.key]
+                yield from _late(journal, item, step.act, _after(journal, due, earlier))
+                earlier.append(item)
+            elif len(step.act.items) == 1:
+                yield from _late(journal, item, step.act, due)
 
 
-def _late(journal: Journal, step: Step, give: Give, earlier: Sequence[Item]) -> Iterator[Broken]:
-    (item,) = give.items
-    accepted = journal.notes.accepted.get(item.token)
-    if not item.is_wanted or accepted is None or accepted != journal.began + step.at:
+def _keeps_order(place: str) -> bool:
+    return place.endswith(".fifo") or place.startswith(("streams.", "tables."))
+
+
+def _after(journal: Journal, due: datetime, earlier: Sequence[Item]) -> datetime | None:
+    """Return when what came earlier was out of the way; None when that is not certain."""
+    ends = [min(journal.processed_at(item.token), default=None) for item in earlier]
+    known = [end for end in ends if end is not None]
+    return max((due, *known)) if len(known) == len(ends) else None
+
+
+def _late(journal: Journal, item: Item, give: Give, due: datetime | None) -> Iterator[Broken]:
+    if due is None:
         return
     function = journal.function_of(item.place)
-    due = accepted + _delay(journal, give)
     latest = due + _allowed(journal, item.place, function) + (SETTLING if give.as_files else timedelta())
-    if not _is_free(journal, item, earlier, accepted, latest):
+    if not _is_free(journal, item, due, latest):
         return
     runs = journal.runs_of.get(item.token, ())
     if not runs or runs[0].started > latest:
@@ -44,31 +59,32 @@ def _late(journal: Journal, step: Step, give: Give, earlier: Sequence[Item]) -> 
         yield Broken(AT_ONCE, text, latest, item.token)
 
 
-def _is_free(journal: Journal, item: Item, earlier: Sequence[Item], since: datetime, until: datetime) -> bool:
-    """Say whether there was room for the function, and nothing that came earlier held the item up."""
+def _is_free(journal: Journal, item: Item, since: datetime, until: datetime) -> bool:
+    """Say whether there was room for the function, and nothing that failed was in the way."""
     function = journal.function_of(item.place)
     if any(fact.function == function for fact in journal.throttled if fact.time <= until):
         return False
-    at_work = [run for run in journal.runs if run.started <= until and run.ended >= since]
-    of_function = [run for run in at_work if run.function == function and item.token not in _tokens(run)]
-    if len(at_work) > ENVIRONMENTS // 2 or len(of_function) >= _room(journal, item.place, function, until):
+    at_work = [run for run in journal.runs if run.started <= until and run.ended > since]
+    others = [run for run in at_work if run.function == function and item.token not in _tokens(run)]
+    if len(at_work) > ENVIRONMENTS // 2 or len(others) >= _room(journal, item.place, function, until):
         return False
-    if item.place == "queues.jobs" or item.place.startswith(("buckets.", "functions.")):
+    if not _keeps_order(item.place):
         return True
-    return all(_is_over(journal, each, since) for each in earlier if each.is_wanted)
+    return not any(
+        run.function == function and run.started <= until and not _tokens(run) <= run.processed
+        for run in journal.runs
+    )
 
 
 def _tokens(run: Run) -> set[str]:
     return {each.token for each in run.items}
 
 
-def _is_over(journal: Journal, item: Item, moment: datetime) -> bool:
-    return any(processed <= moment for processed in journal.processed_at(item.token))
-
-
 def _room(journal: Journal, place: str, function: str, moment: datetime) -> int:
     """Return how many invocations of the function there may be at once, at the least."""
     reserved: int = journal.settings_of(function).get("reserved_concurrency", ENVIRONMENTS)
+    if _keeps_order(place):
+        return 1
     if place != "queues.jobs":
         return reserved
     has_failed = any(
