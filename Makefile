@@ -36,7 +36,7 @@ wheel: $(READY)
 
 EXAMPLES ?= 100000
 fuzz: $(READY)
-	FUZZ_EXAMPLES=$(EXAMPLES) $(BIN)/pytest tests/fuzz -x -n auto --timeout=0
+	FUZZ_EXAMPLES=$(EXAMPLES) $(BIN)/pytest tests/fuzz -x -n auto --timeout=0 -o faulthandler_timeout=0
 
 bench: $(READY)
 	$(BIN)/python -m bench

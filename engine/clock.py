@@ -115,7 +115,7 @@ class SimulatorLoop(PlatformLoop):
         if self._ready or self._outside:
             return False
         first = self._next_timer()
-        return first is None or first.when() > self.time() + self._clock_resolution
+        return first is None or first.when() >= self.time() + self._clock_resolution  # as asyncio compares
 
     def _next_timer(self) -> asyncio.TimerHandle | None:
         while self._scheduled and self._scheduled[0].cancelled():

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from engine.clock import (
+    FINEST_RESOLUTION,
     VIRTUAL_START,
     Clock,
     from_millis,
@@ -153,6 +154,16 @@ def test_moments_are_formatted_and_stored_to_the_millisecond() -> None:
     assert iso_millis(moment) == "2026-01-02T03:04:05.678Z"
     assert iso_seconds(moment) == "2026-01-02T03:04:05Z"
     assert from_millis(to_millis(moment)) == datetime(2026, 1, 2, 3, 4, 5, 678_000, tzinfo=UTC)
+
+
+async def test_a_timer_that_is_due_just_one_resolution_later_is_reached(clock: Clock) -> None:
+    """The sum of the two moments is a rounded one, with which asyncio takes the timer as not due yet."""
+    for start in (38.56816502955193, 1e4 / 3):
+        loop = asyncio.get_running_loop()
+        reached = loop.create_future()
+        await asyncio.sleep(start - loop.time())
+        loop.call_at(loop.time() + FINEST_RESOLUTION, reached.set_result, None)
+        await reached
 
 
 async def test_time_goes_on_for_centuries(clock: Clock) -> None:
