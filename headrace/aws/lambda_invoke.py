@@ -29,6 +29,7 @@ from engine.errors import (
 )
 from engine.functions.definition import LATEST
 from engine.functions.invocation import FunctionRunner, Invocation, InvocationResult, Throttled
+from engine.functions.tracing import root_of
 from engine.invocation.event import AsyncEvent, new_request_id
 from engine.invocation.event_queue import EventQueue
 from engine.value import dataclass
@@ -52,7 +53,6 @@ NAME = re.compile(
     r"(?:arn:aws[a-zA-Z-]*:lambda:)?(?:(?P<region>[a-z]{2,4}(?:-[a-z]+)+-\d):)?(?:(?P<account>\d{12}):)?"
     r"(?:function:)?(?P<name>[a-zA-Z0-9-_.]+)(?::(?P<qualifier>\$LATEST(?:\.PUBLISHED)?|[a-zA-Z0-9-_]+))?"
 )
-TRACE_ROOT = re.compile(r"Root=([^;]+)")
 INVOCATION_TYPES = ("RequestResponse", "Event", "DryRun")
 LOG_TYPES = ("None", "Tail")
 
@@ -182,8 +182,8 @@ class LambdaWire:
             raise ResourceNotFound("Function", owner.function(target.name, qualifier))
 
     def _lineage(self, trace: str | None) -> tuple[str, ...]:
-        root = TRACE_ROOT.search(trace) if trace is not None else None
-        return (self._lineage_of(root[1]) if root is not None else None) or ()
+        root = root_of(trace)
+        return (self._lineage_of(root) if root is not None else None) or ()
 
 
 def _result_headers(answer: InvocationResult, request_id: str, wants_log: bool) -> dict[str, str]:

@@ -8,6 +8,7 @@ from aiohttp import web
 
 from engine.arn import Account
 from engine.clock import Clock
+from engine.functions.tracing import root_of
 from engine.invocation.destination import Destination
 from engine.value import dataclass
 from headrace.aws.rest_xml import Value, document
@@ -19,7 +20,6 @@ from triggers.s3.multipart import MultipartUploads
 
 REGION_HEADER = "x-amz-bucket-region"
 XML = "application/xml"
-_TRACE_ROOT = re.compile(r"(?:^|;)\s*Root=([^;\s]+)")
 _SCOPE_REGION = re.compile(r"Credential=[^/,\s]+/\d{8}/([^/]+)/")
 
 
@@ -76,8 +76,8 @@ class Call:
     @property
     def lineage(self) -> tuple[str, ...]:
         """The functions that this request stems from: SDKs inside Lambda pass the trace on."""
-        found = _TRACE_ROOT.search(self.request.headers.get("X-Amzn-Trace-Id", ""))
-        return (self.s3.lineage_of(found[1]) if found is not None else None) or ()
+        root = root_of(self.request.headers.get("X-Amzn-Trace-Id"))
+        return (self.s3.lineage_of(root) if root is not None else None) or ()
 
     @property
     def region(self) -> str:

@@ -3,13 +3,13 @@
 Source: the service model sns 2010-03-31; texts as recorded on AWS by LocalStack's test_sns suite.
 """
 
-import re
 from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
 from typing import Any
 
 from aiohttp import web
 
+from engine.functions.tracing import root_of
 from headrace.aws.json_protocol import Input, Operation, taking
 from headrace.aws.query_protocol import QueryService
 from headrace.aws.sns_shapes import (
@@ -31,7 +31,6 @@ from triggers.sns.validation import check_entry_ids
 NAME, VERSION = "sns", "2010-03-31"
 NAMESPACE = "http://sns.amazonaws.com/doc/2010-03-31/"
 BODY_BYTES = 8 * 1024 * 1024  # a megabyte, every byte of it written as %XX, and its attributes
-TRACE_ROOT = re.compile(r"Root=([^;]+)")
 
 LineageOf = Callable[[str], tuple[str, ...] | None]
 TRACE: ContextVar[str | None] = ContextVar("trace header of the request", default=None)
@@ -213,8 +212,8 @@ class SnsWire:
 
     def _message(self, given: Input) -> OutgoingMessage:
         trace = TRACE.get()
-        root = TRACE_ROOT.search(trace) if trace is not None else None
-        lineage = (self._lineage_of(root[1]) if root is not None else None) or ()
+        root = root_of(trace)
+        lineage = (self._lineage_of(root) if root is not None else None) or ()
         return outgoing_message(given, lineage, trace)
 
 

@@ -15,6 +15,7 @@ from aiohttp import web
 from engine.arn import Account
 from engine.clock import Clock
 from engine.errors import ApiError, ValidationFailed
+from engine.functions.tracing import root_of
 from engine.functions.variables import SESSION_TOKEN, KeyPair
 from headrace.aws.credentials import Caller, caller_of, temporary
 from headrace.aws.model_check import checking
@@ -26,7 +27,6 @@ BODY_BYTES = 1024 * 1024
 USER = "headrace"  # who calls with credentials of no role
 FUNCTION_ROLE = "headrace-function"  # that of functions, which have none of their own here
 ROLE_ARN = re.compile(r"arn:(aws[a-z-]*):iam::(\d{12}):role/(?:.*/)?([\w+=,.@-]+)")
-TRACE_ROOT = re.compile(r"Root=([^;]+)")
 
 LineageOf = Callable[[str], tuple[str, ...] | None]
 RoleIdOf = Callable[[str], Awaitable[str | None]]
@@ -123,8 +123,8 @@ class StsWire:
 
     def _calling_function(self, headers: Mapping[str, str]) -> str:
         """Return the name of the function that calls: SDKs inside Lambda pass the trace on."""
-        found = TRACE_ROOT.search(headers.get("X-Amzn-Trace-Id", ""))
-        lineage = self._lineage_of(found[1]) if found is not None else None
+        root = root_of(headers.get("X-Amzn-Trace-Id"))
+        lineage = self._lineage_of(root) if root is not None else None
         return lineage[-1] if lineage else USER
 
     async def _session(self, role_arn: str, session: str) -> Caller:

@@ -214,3 +214,29 @@ async def test_the_python_client_of_our_own_follows_too(
         answer = orjson.loads((await invoke(functions, b'{"sleep": 5}')).payload)
         assert answer[0] == (VIRTUAL_START + timedelta(days=1, seconds=0.2)).timestamp()
         assert answer[3] - answer[0] == 5
+
+
+async def test_a_request_is_of_the_invocation_that_its_trace_names(tmp_path: Path, clock: Clock) -> None:
+    definition = function(tmp_path, "def handler(event, context): return 1")
+    pace = SimulatedPace(clock, Random(1))
+    began = clock.now()
+
+    async def ask_for_a_while(asked: asyncio.Event) -> None:
+        async with pace.request("Root=1-first;Parent=1;Sampled=0"), pace.waiting():
+            asked.set()
+            await asyncio.sleep(20)
+
+    async with asyncio.TaskGroup() as group, pace.stint(definition, None, 60, lambda: None, root="1-first"):
+        asked = asyncio.Event()
+        group.create_task(ask_for_a_while(asked))
+        await asked.wait()
+        async with pace.stint(definition, None, 60, lambda: None, root="1-second") as second:
+            async with pace.request("Root=1-first"), pace.waiting():
+                assert pace.turns.current is second.turn
+            async with pace.request("Root=1-second"), pace.waiting():
+                assert pace.turns.current is None
+            async with pace.request(), pace.waiting():
+                assert pace.turns.current is None
+            assert pace.turns.current is second.turn
+            assert clock.now() == began
+    assert clock.now() == began + timedelta(seconds=20)
