@@ -40,14 +40,14 @@ class SimulatorSettings(Settings):
 
     state: Path = Path(".headrace")
     endpoint: str = "127.0.0.1:4566"
-    region: Annotated[str, Field(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")] = "us-east-1"
-    account_id: Annotated[str, Field(pattern=r"^\d{12}$")] = "000000000000"
+    region: Annotated[str, Field(pattern=r"^[a-z]{2}(-[a-z]+)+-[0-9]$")] = "us-east-1"
+    account_id: Annotated[str, Field(pattern=r"^[0-9]{12}$")] = "000000000000"
     max_environments: Annotated[int, Field(ge=1, le=1000)] = 8
     pythons: dict[PythonRuntime, Path] = Field(default_factory=dict)
     history_limit: Annotated[int, Field(ge=0, le=10_000_000)] = 10_000
     shutdown_grace_in_seconds: Annotated[float, Field(ge=0, le=900)] = 10
     require_signature: bool = False
-    access_key_id: Annotated[str, Field(pattern=r"^\w{16,128}$")] | None = None
+    access_key_id: Annotated[str, Field(pattern=r"^[0-9A-Za-z_]{16,128}$")] | None = None
     secret_access_key: Annotated[str, Field(min_length=8)] | None = None
 
     @field_validator("endpoint")
