@@ -119,6 +119,7 @@ def simulate(
         _show(report, page, as_json=as_json)
     click.echo(f"It really took {perf_counter() - watch:.1f} s.", err=True)
     if report.script is not None and report.script.failures:
+        click.echo(f"Script: {report.script}.", err=True)
         _tell_how_to_repeat(context, seed)
         context.exit(1)
 

@@ -1,9 +1,13 @@
-"""The report for a terminal: tables, and a plot of whatever was not zero all the while."""
+"""The report for a terminal: tables, what became of the script, and plots of what was not zero all the while.
+
+What never was more than one is drawn in a line: it has no height to show, only when it was.
+"""
 
 import re
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from io import StringIO
+from math import ceil
 from typing import TYPE_CHECKING, Any
 
 from engine.clock import iso_seconds
@@ -17,6 +21,7 @@ if TYPE_CHECKING:
 PLOT_HEIGHT = 9
 MOST_PLOTS = MOST_NOTICES = 6  # in a terminal; the page has all of them
 TICKS = 5
+BARS = "▁▂▃▄▅▆▇█"
 NARROWEST, WIDEST = 40, 120
 BLANK_LINES = re.compile(r"\n{3,}")
 
@@ -57,8 +62,8 @@ def render_text(report: Report, width: int = 80, *, color: bool = False) -> str:
     for line in faults(report):
         console.print(line)
     _print_notices(console, report)
-    _print_plots(console, report)
     _print_script(console, report)
+    _print_plots(console, report)
     lines = "\n".join(line.rstrip() for line in out.getvalue().splitlines())
     return BLANK_LINES.sub("\n\n", lines).rstrip() + "\n"
 
@@ -165,11 +170,18 @@ def _print_plots(console: "Console", report: Report) -> None:
     from rich.text import Text
 
     told = report.told_series
-    for series in told[:MOST_PLOTS]:
+    tall = [series for series in told if series.highest > 1]
+    flat = [series for series in told if series.highest <= 1]
+    for series in tall[:MOST_PLOTS]:
         console.print(Text(f"\n{series.name}: {series.unit}", style="bold"))
         console.print(Text(_plot(series, report.step, console.width)))
-    if len(told) > MOST_PLOTS:
-        more = len(told) - MOST_PLOTS
+    for series in flat[:MOST_PLOTS]:
+        console.print(
+            Text(f"\n{series.name}: {series.unit}, at most {number_text(series.highest)}", style="bold")
+        )
+        console.print(Text(strip(series.values, console.width)))
+    more = len(tall[MOST_PLOTS:]) + len(flat[MOST_PLOTS:])
+    if more:
         are = "plot is" if more == 1 else "plots are"
         console.print(f"\n{more} more {are} in the page that --html writes.")
 
@@ -193,6 +205,15 @@ def _plot(series: Series, step: timedelta, width: int) -> str:
     text: str = plotext.uncolorize(plot.build())
     plot.clear_figure()
     return text.rstrip("\n")
+
+
+def strip(values: Sequence[float], width: int) -> str:
+    """Return `width` bars over time, each as high as the highest of the values that it stands for."""
+    count, highest = len(values), max(values)
+    heights = (
+        max(values[count * at // width : ceil(count * (at + 1) / width)]) / highest for at in range(width)
+    )
+    return "".join(BARS[ceil(height * (len(BARS) - 1))] for height in heights)
 
 
 def number_text(value: float) -> str:

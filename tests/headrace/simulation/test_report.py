@@ -17,7 +17,7 @@ from headrace.simulation.report import (
     as_json,
 )
 from headrace.simulation.report_html import render_html
-from headrace.simulation.report_text import render_text
+from headrace.simulation.report_text import render_text, strip
 from headrace.simulation.timeline import Series
 
 BEGAN = datetime(2026, 3, 1, tzinfo=UTC)
@@ -76,6 +76,10 @@ resize gave up with 7 x RetriesExhausted: 5 to the dead-letter queue, 2 dropped
 warning: tables.orders: waiting for <it> (2026-03-01T00:00:00Z)
 error: streams.clicks: no (2026-03-01T01:00:00Z, 1,234 times)
 
+Script: 12 actions done, 1 failed
+actions[3].expect, at 2026-03-01T01:00:00Z (1h): queues.jobs has 3 messages,
+expected <0>
+
 queues.jobs: messages
      ┌─────────────────────────────────────────────────────────────────────────┐
 1,200┤                ⡠⠔⠑⠒⠤⢄⣀⡀                                                 │
@@ -86,10 +90,6 @@ queues.jobs: messages
     0┤⣀⠤⠊⠁                                             ⠉⠑⠒⠤⢄⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀│
      └┬─────────────────┬─────────────────┬─────────────────┬─────────────────┬┘
      0s                1h                2h                3h                4h
-
-Script: 12 actions done, 1 failed
-actions[3].expect, at 2026-03-01T01:00:00Z (1h): queues.jobs has 3 messages,
-expected <0>
 """
 
 
@@ -107,6 +107,37 @@ def test_a_report_of_nothing_says_so() -> None:
 @pytest.mark.parametrize("width", [40, 80, 100, 200])
 def test_no_line_is_wider_than_the_terminal(width: int) -> None:
     assert max(map(len, render_text(REPORT, width).splitlines())) <= width
+
+
+def test_what_never_was_more_than_one_is_drawn_in_a_line() -> None:
+    once = replace(
+        REPORT,
+        series=(
+            Series("functions.resize", "at once", (0, 1, 0, 0, 1)),
+            Series("streams.clicks to resize", "seconds of iterator age", (0.5, 0.01, 0, 0, 0.25)),
+            *(Series(f"functions.f{number}", "invocations", (1,)) for number in range(5)),
+        ),
+    )
+    text = render_text(once, 40)
+    assert f"functions.resize: at once, at most 1\n{'▁▁▁▁▁▁▁▁████████▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁████████'}\n" in text
+    assert "streams.clicks to resize: seconds of\niterator age, at most 0.5\n████████▂▂▂▂▂▂▂▂▁▁" in text
+    assert text.endswith("\n1 more plot is in the page that --html\nwrites.\n")
+    assert "┌" not in text
+
+
+@pytest.mark.parametrize(
+    ("values", "width", "expected"),
+    [
+        pytest.param((1, 0), 6, "███▁▁▁", id="a value has several bars where there is room"),
+        pytest.param((0, 0, 1, 0, 0, 0), 3, "▁█▁", id="several values become their highest"),
+        pytest.param((0, 0.001, 7), 3, "▁▂█", id="what is not zero is seen"),
+        pytest.param((1, 0, 0, 0, 1), 2, "██", id="no value is left out"),
+    ],
+)
+def test_a_strip_has_a_bar_for_each_place_of_the_line(
+    values: tuple[float, ...], width: int, expected: str
+) -> None:
+    assert strip(values, width) == expected
 
 
 def test_colours_are_there_only_when_asked_for() -> None:
