@@ -234,7 +234,7 @@ def test_a_failing_run_tells_how_to_see_it_again(busy: Path) -> None:
     done = simulate(busy, "--for", "2m", "--script", "wrong.toml")
     assert done.returncode == 1
     assert "queues.jobs: 0 messages, expected 3" in " ".join(done.stdout.split())
-    assert "Script: 0 actions done, 1 failed." in done.stderr
+    assert "Script: 1 action done, 1 failed." in done.stderr
     assert "headrace simulate --for 2m --script wrong.toml --seed " in done.stderr
 
 
