@@ -57,14 +57,19 @@ class TimeControl:
 
     async def show(self) -> dict[str, Any]:
         """Return the time, how it passes, and what happens next by itself."""
-        loop, now = asyncio.get_running_loop(), self._simulator.clock.now()
+        now = self._simulator.clock.now()
         waiting = await what_waits(self._simulator)
         coming = what_comes_next(self._simulator, waiting)
+        told = None if coming is None else coming.document(now) | {"text": coming.text(now)}
+        return {**self.time(), "next": told}
+
+    def time(self) -> dict[str, Any]:
+        """Return the time, and how it passes."""
+        loop = asyncio.get_running_loop()
         return {
-            "now": iso_millis(now),
+            "now": iso_millis(self._simulator.clock.now()),
             "mode": _mode(loop),
             "speed": loop.speed if isinstance(loop, HurriedLoop) else 1.0,
-            "next": None if coming is None else coming.document(now) | {"text": coming.text(now)},
         }
 
     async def idle(self, limit: timedelta | None) -> dict[str, Any]:

@@ -215,7 +215,7 @@ class Services:
             return await self.lambda_control.give_away(path)
         code, answer = 200, self._known_as
         if path == STATUS_PATH:
-            answer = await self._simulator.status()
+            answer = await self._simulator.status() | {"clock": self.time_control.time()}
         elif request.method == "POST" and path.startswith(OPERATIONS_PATH):
             operation, body = path.removeprefix(OPERATIONS_PATH), await _body(request)
             if operation == PUBLISH:

@@ -71,9 +71,16 @@ def show_time(as_json: bool, config_path: Path) -> None:
     if as_json:
         click.echo(json.dumps(shown, indent=2))
         return
-    how = "it stands still" if shown["mode"] == "manual" else f"it passes {shown['speed']:g} times as fast"
-    line = shown["now"] if shown["mode"] == "live" and shown["speed"] == 1.0 else f"{shown['now']}  {how}"
+    how = how_it_passes(shown)
+    line = shown["now"] if how is None else f"{shown['now']}  {how}"
     click.echo(line if shown["next"] is None else f"{line}  next: {shown['next']['text']}")
+
+
+def how_it_passes(shown: dict[str, Any]) -> str | None:
+    """Say how the time of a simulator passes that is not the wall clock's; None for one that is."""
+    if shown["mode"] == "manual":
+        return "it stands still"
+    return None if shown["speed"] == 1.0 else f"it passes {shown['speed']:g} times as fast"
 
 
 def _advance(url: str, wanted: dict[str, Any]) -> dict[str, Any]:

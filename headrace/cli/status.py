@@ -24,12 +24,15 @@ def status(as_json: bool, config_path: Path) -> None:
 
         click.echo(orjson.dumps(running.status(), option=orjson.OPT_INDENT_2))
         return
+    from headrace.cli.clock import how_it_passes
     from headrace.references import SOURCE_KINDS, resolve
 
     known = running.status()
     click.echo(
         f"headrace {known['version']} at {running.url}, process {known['pid']}, since {known['started']}"
     )
+    if (how := how_it_passes(known["clock"])) is not None:
+        click.echo(f"  clock     {known['clock']['now']}, {how}")
     for name, figures in known["functions"].items():
         click.echo(
             f"  function  {name:<18} environments: {figures['environments']}, {figures['running']} running,"

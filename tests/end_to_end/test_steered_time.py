@@ -108,6 +108,13 @@ def test_the_command_shows_the_time_and_what_comes_next(standing: HeadraceProces
     assert json.loads(headrace(standing.folder, "clock", "show", "--json").stdout)["mode"] == "manual"
 
 
+def test_the_status_shows_a_clock_that_is_not_the_wall_clock(standing: HeadraceProcess) -> None:
+    printed = headrace(standing.folder, "status").stdout.decode()
+    told = json.loads(headrace(standing.folder, "status", "--json").stdout)["clock"]
+    assert told == {"now": told["now"], "mode": "manual", "speed": 1.0}
+    assert f"\n  clock     {told['now']}, it stands still\n" in printed
+
+
 def test_both_retries_are_made_by_moving_time(standing: HeadraceProcess) -> None:
     began = now(standing)
     standing.invoke("fail", {}, "Event")
