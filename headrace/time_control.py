@@ -6,6 +6,7 @@ Other `headrace` processes ask, and so may a user's own tests. Requests that wai
 import asyncio
 from collections import Counter
 from datetime import UTC, datetime, timedelta
+from math import inf, isfinite
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -184,8 +185,10 @@ def _until(parameters: dict[str, Any], now: datetime) -> datetime:
     if unknown or len(parameters) != 1:
         raise Refused(400, 'give either {"seconds": 600} or {"to": "2026-03-01T08:00Z"}')
     if "seconds" in parameters:
-        left = max(0.0, (LATEST - now).total_seconds())
-        return now + timedelta(seconds=_number("seconds", parameters["seconds"], left))
+        seconds = _number("seconds", parameters["seconds"], inf)
+        if seconds > (LATEST - now).total_seconds():
+            raise Refused(400, f"a clock goes no further than {iso_millis(LATEST)}")
+        return now + timedelta(seconds=seconds)
     try:
         until = datetime.fromisoformat(str(parameters["to"]))
         until = (until if until.tzinfo else until.replace(tzinfo=UTC)).astimezone(UTC)
@@ -204,5 +207,6 @@ def _number(name: str, given: object, most: float) -> float:
     except (TypeError, ValueError):
         number = -1.0
     if isinstance(given, bool) or not 0 <= number <= most:
-        raise Refused(400, f"{name}: a number of seconds from 0 to {most:.0f} is needed, got {given!r}")
+        reach = f"from 0 to {most:.0f}" if isfinite(most) else "of at least 0"
+        raise Refused(400, f"{name}: a number of seconds {reach} is needed, got {given!r}")
     return number
