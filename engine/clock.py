@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Executor
 from contextlib import AbstractContextManager
+from contextvars import Context
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, TypeVarTuple
 
@@ -30,6 +31,7 @@ VIRTUAL_START = datetime(2026, 1, 1, tzinfo=UTC)
 # Where a clock may be: the store counts from 1970, before which nobody is to look back for what is kept for a
 # year, and nanoseconds, in which S3's sequencers are, until 2262.
 EARLIEST, LATEST = datetime(1971, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+DIGITS = 6  # of a second, which moments have
 FINEST_RESOLUTION = 1e-9  # seconds
 LONGEST_NAP_SECONDS = 60.0  # a laptop's sleep stops timers, not the wall clock: look again now and then
 
@@ -178,6 +180,12 @@ class VirtualTimeLoop(SimulatorLoop):
     def longest_nap(self) -> float:
         """Virtual timers never drift from `wall()`."""
         return float("inf")
+
+    def call_at(
+        self, when: float, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None
+    ) -> asyncio.TimerHandle:
+        """As asyncio does, at a whole microsecond, as moments are: a timer for a moment is due at it."""
+        return super().call_at(round(when, DIGITS), callback, *args, context=context)
 
     def run_in_executor(
         self, executor: Executor | None, func: Callable[[*Ts], T], *args: *Ts

@@ -166,6 +166,19 @@ async def test_a_timer_that_is_due_just_one_resolution_later_is_reached(clock: C
         await reached
 
 
+async def test_timers_for_one_moment_are_due_at_one_instant_however_they_were_counted(clock: Clock) -> None:
+    loop = asyncio.get_running_loop()
+    moment = VIRTUAL_START + timedelta(seconds=2)
+    await asyncio.sleep(1 / 3)
+    left = (moment - clock.now()).total_seconds()
+    woken = loop.create_future()
+    loop.call_later(left, woken.set_result, None)
+    await clock.sleep_until(moment)
+    await clock.idle()
+    assert woken.done()
+    assert loop.time() == 2
+
+
 async def test_time_goes_on_for_centuries(clock: Clock) -> None:
     for years in (1, 10, 500):
         moment = VIRTUAL_START + timedelta(days=365 * years)
