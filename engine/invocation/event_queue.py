@@ -111,7 +111,7 @@ class EventQueue:
         """
         if event.function not in self._dispatchers:
             raise ResourceNotFound("Function", event.function)
-        await self._store.write(partial(self.insert, events=(event,)))
+        await self._store.write(partial(self.insert, events=(event,)), brief=True)
         self.wake()
         about = event.payload[:SHOWN_PAYLOAD_BYTES].decode(errors="replace")
         self._feed.publish(
@@ -373,7 +373,7 @@ class _Dispatcher:
         pause = timedelta(seconds=1)
         while True:
             try:
-                result = await self._store.write(operation)
+                result = await self._store.write(operation, brief=True)
             except StoreError as error:
                 if self._stopping:
                     raise

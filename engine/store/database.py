@@ -1,8 +1,9 @@
 """One SQLite database in WAL mode, written in groups.
 
-What is asked for in the same moment runs as one transaction on the connection's thread, each request in a
-savepoint of its own; each asker resumes after COMMIT, never before. While one group is being committed the
-next gathers, so that the cost of a commit is shared by as many requests as arrived meanwhile.
+What is asked for in the same moment runs as one transaction, each request in a savepoint of its own: on the
+connection's thread, or on the loop where all of it is brief. Each asker resumes after COMMIT, never before.
+While one group is being committed the next gathers, so that the cost of a commit is shared by as many
+requests as arrived meanwhile.
 """
 
 import asyncio
@@ -24,8 +25,10 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 Operation = Callable[[sqlite3.Connection], Any]
 Outcome = tuple[Any, Exception | None]
+_Asked = tuple[Operation, asyncio.Future[Any], bool]  # the last: whether it is brief
 
 BUSY_TIMEOUT_SECONDS = 2.0  # for a lock that another program holds on the file
+MOST_BRIEF_OPERATIONS = 64  # of a group that runs on the loop
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 
@@ -46,7 +49,7 @@ class Store:
         self._is_dead = False
         self._asked: list[asyncio.Future[Any]] = []  # by the group that is being committed
         self._connection: Connection | None = None
-        self._pending: list[tuple[Operation, asyncio.Future[Any]]] = []
+        self._pending: list[_Asked] = []
         self._committing: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
@@ -75,26 +78,27 @@ class Store:
                 self._forget()
             await self._close_connection()
 
-    async def write(self, operation: Callable[[sqlite3.Connection], T]) -> T:
+    async def write(self, operation: Callable[[sqlite3.Connection], T], *, brief: bool = False) -> T:
         """Run `operation` in the next group's transaction; return its result after COMMIT.
 
-        It runs on the connection's thread and touches nothing but the connection. What it raises undoes its
-        own statements alone and is raised here. Raises StoreFull or StoreBusy when the group could not be
-        committed: then nothing of it was kept. An asker that is cancelled does not undo its operation.
+        It runs on any thread and touches nothing but the connection; a `brief` one takes well below a
+        millisecond. What it raises undoes its own statements alone and is raised here. Raises StoreFull or
+        StoreBusy when the group could not be committed: then nothing of it was kept. An asker that is
+        cancelled does not undo its operation.
         """
         if self._is_dead:
             raise asyncio.CancelledError
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
-        self._pending.append((operation, future))
+        self._pending.append((operation, future, brief))
         if self._committing is None:
             self._committing = loop.create_task(self._commit_groups(), name="store commits")
         return await future
 
-    async def read(self, operation: Callable[[sqlite3.Connection], T]) -> T:
+    async def read(self, operation: Callable[[sqlite3.Connection], T], *, brief: bool = False) -> T:
         """Run `operation` between two groups, so that it sees only what is committed; return its result."""
         try:
-            return await self._run(operation)
+            return await self._run(operation, brief=brief)
         except sqlite3.OperationalError as error:
             raise self._explain(error) from error
 
@@ -102,14 +106,15 @@ class Store:
         try:
             while self._pending:
                 group, self._pending = self._pending, []
-                self._asked = [future for _, future in group]
+                self._asked = [future for _, future, _ in group]
+                brief = len(group) <= MOST_BRIEF_OPERATIONS and all(brief for _, _, brief in group)
                 try:
-                    outcomes = await self._commit([operation for operation, _ in group])
+                    outcomes = await self._commit([operation for operation, _, _ in group], brief)
                 except Exception as problem:  # noqa: BLE001 - whatever it is, the askers must hear of it
                     outcomes = [(None, problem)] * len(group)
                 if self.on_commit is not None and not self._is_dead:
                     self.on_commit()
-                for (_, future), (result, error) in zip(group, outcomes, strict=True):
+                for (_, future, _), (result, error) in zip(group, outcomes, strict=True):
                     if future.done():
                         continue
                     if error is None:
@@ -121,11 +126,11 @@ class Store:
         finally:
             self._committing = None
 
-    async def _commit(self, operations: Sequence[Operation]) -> Sequence[Outcome]:
+    async def _commit(self, operations: Sequence[Operation], brief: bool) -> Sequence[Outcome]:
         """Run a group, unless the faults have something else in mind."""
         faults = self._faults
         if faults is None:
-            return await self._run(partial(_run_group, operations))
+            return await self._run(partial(_run_group, operations), brief=brief)
         crash = faults.next_commit()
         if crash == "before":
             faults.crash(f"before commit {faults.commits}")
@@ -135,7 +140,7 @@ class Store:
             self.failed_at = self._clock.now()
         if isinstance(error, StoreBusy):
             return [(None, error)] * len(operations)
-        outcomes = await self._run(partial(_run_group, operations, failing=error))
+        outcomes = await self._run(partial(_run_group, operations, failing=error), brief=brief)
         if crash == "after":
             faults.crash(f"after commit {faults.commits}")
         return outcomes
@@ -143,17 +148,17 @@ class Store:
     def _die(self) -> None:
         """Accept and answer nothing more: whoever asks, or has asked, is cancelled."""
         self._is_dead = True
-        asked = [*self._asked, *(future for _, future in self._pending)]
+        asked = [*self._asked, *(future for _, future, _ in self._pending)]
         self._pending.clear()
         for future in asked:
             future.cancel()
 
-    async def _run(self, operation: Callable[[sqlite3.Connection], T]) -> T:
+    async def _run(self, operation: Callable[[sqlite3.Connection], T], *, brief: bool = False) -> T:
         if self._is_dead:
             raise asyncio.CancelledError
         if self._connection is None:
             raise StoreError(f"the store {self.path} is closed")
-        return await self._connection.run(operation)
+        return await self._connection.run(operation, brief=brief)
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
         connection.execute("PRAGMA journal_mode = WAL")
@@ -206,11 +211,12 @@ def _run_group(
 ) -> list[Outcome]:
     """Run all operations in one transaction; return a result or an error for each.
 
-    `failing` is what the commit meets in the end, instead of committing.
+    `failing` is what the commit meets in the end, instead of committing. Raises sqlite3.OperationalError when
+    it cannot be begun.
     """
     outcomes: list[Outcome] = []
+    connection.execute("BEGIN IMMEDIATE")
     try:
-        connection.execute("BEGIN IMMEDIATE")
         for operation in operations:
             connection.execute("SAVEPOINT operation")
             try:

@@ -182,14 +182,16 @@ def _slow_statements(scenario: Scenario) -> Iterator[None]:
 
     chance, run = Random(scenario.seed), _InlineConnection.run
 
-    async def slowly(self: _InlineConnection, operation: Callable[[sqlite3.Connection], Any]) -> Any:
+    async def slowly(
+        self: _InlineConnection, operation: Callable[[sqlite3.Connection], Any], *, brief: bool = False
+    ) -> Any:
         before = chance.randint(0, scenario.thread_turns)
         after = chance.randint(0, scenario.thread_turns)
         with running_clock().outside():
             for _ in range(before):
                 await asyncio.sleep(0)
             try:
-                return await run(self, operation)
+                return await run(self, operation, brief=brief)
             finally:
                 for _ in range(after):
                     await asyncio.sleep(0)

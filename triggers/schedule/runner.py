@@ -328,7 +328,7 @@ class ScheduleRunner:
                 forget(connection, each.key)
             return outcomes, completed
 
-        outcomes, completed = await self._store.write(operation)
+        outcomes, completed = await self._store.write(operation, brief=True)
         self._acceptor.wake()
         self._tell(runs)
         if self._courier is not None:

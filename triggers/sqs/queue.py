@@ -102,7 +102,8 @@ class Queue:
         for message in messages:
             validation.check(self.attributes, message)
         now = self._clock.now()
-        sent = await self._store.write(partial(send, queue=self.attributes, messages=messages, now=now))
+        sending = partial(send, queue=self.attributes, messages=messages, now=now)
+        sent = await self._store.write(sending, brief=True)
         self.wake()
         if now >= self._swept_at + SWEEP_INTERVAL:  # where nobody receives, nobody finds what has expired
             self._swept_at = now
@@ -215,7 +216,7 @@ class Queue:
         hiding = partial(
             receipts.hide_longer, queue=self.attributes, receipts=found, timeout=timeout, now=now
         )
-        await self._store.write(hiding)
+        await self._store.write(hiding, brief=True)
 
     async def leave_hidden(self, receipt_handles: Sequence[str]) -> None:
         """Let messages go that were not processed: they show again when their timeouts end."""
@@ -240,7 +241,7 @@ class Queue:
             timeout=timeout,
             now=self._clock.now(),
         )
-        outcome = await self._store.write(changing)
+        outcome = await self._store.write(changing, brief=True)
         self.wake()
         if outcome == "expired":
             raise _expired(receipt_handle)
@@ -348,7 +349,7 @@ class Queue:
         if self._faults is not None:
             wanted = self._faults.drawn(wanted, queue)
         operation = partial(receive, queue=queue, wanted=wanted, now=self._clock.now())
-        claiming = asyncio.ensure_future(self._store.write(operation))
+        claiming = asyncio.ensure_future(self._store.write(operation, brief=True))
         try:
             received = await asyncio.shield(claiming)
         except asyncio.CancelledError:
@@ -406,7 +407,7 @@ class Queue:
 
     async def _delete(self, found: Sequence[Receipt]) -> list[receipts.DeleteOutcome]:
         deleting = partial(receipts.delete, queue=self.attributes, receipts=found, now=self._clock.now())
-        outcomes = await self._store.write(deleting)
+        outcomes = await self._store.write(deleting, brief=True)
         if self.is_fifo or self._in_flight_at_most >= self._in_flight_most:
             self.wake()  # the rest of the groups may follow; there is room for more
         return outcomes

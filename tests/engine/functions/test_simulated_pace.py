@@ -15,6 +15,7 @@ from engine.clock import VIRTUAL_START, Clock
 from engine.feed import Feed
 from engine.functions.pool import Functions
 from engine.functions.simulated_pace import SimulatedPace
+from engine.functions.turns import Turn
 from tests.fakes.real_functions import bare_python, function, invoke, log_events
 
 Run = Callable[..., AbstractAsyncContextManager[Functions]]
@@ -221,6 +222,9 @@ async def test_a_request_is_of_the_invocation_that_its_trace_names(tmp_path: Pat
     pace = SimulatedPace(clock, Random(1))
     began = clock.now()
 
+    def at_work() -> Turn | None:
+        return pace.turns.current
+
     async def ask_for_a_while(asked: asyncio.Event) -> None:
         async with pace.request("Root=1-first;Parent=1;Sampled=0"), pace.waiting():
             asked.set()
@@ -232,11 +236,11 @@ async def test_a_request_is_of_the_invocation_that_its_trace_names(tmp_path: Pat
         await asked.wait()
         async with pace.stint(definition, None, 60, lambda: None, root="1-second") as second:
             async with pace.request("Root=1-first"), pace.waiting():
-                assert pace.turns.current is second.turn
+                assert at_work() is second.turn
             async with pace.request("Root=1-second"), pace.waiting():
-                assert pace.turns.current is None
+                assert at_work() is None
             async with pace.request(), pace.waiting():
-                assert pace.turns.current is None
-            assert pace.turns.current is second.turn
+                assert at_work() is None
+            assert at_work() is second.turn
             assert clock.now() == began
     assert clock.now() == began + timedelta(seconds=20)

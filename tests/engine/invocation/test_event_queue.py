@@ -542,10 +542,10 @@ class FailingStore(Store):
 
     full = False
 
-    async def write(self, operation):  # type: ignore[no-untyped-def]
+    async def write(self, operation, *, brief=False):  # type: ignore[no-untyped-def]
         if self.full:
             raise StoreFull(self.path)
-        return await super().write(operation)
+        return await super().write(operation, brief=brief)
 
 
 async def test_a_full_disk_does_not_disturb_the_end(

@@ -45,11 +45,11 @@ class FlakyStore(Store):
 
     full = False
 
-    async def write(self, operation: Operation) -> Any:
+    async def write(self, operation: Operation, *, brief: bool = False) -> Any:
         """Write, or fail."""
         if self.full:
             raise StoreFull(None)
-        return await super().write(operation)
+        return await super().write(operation, brief=brief)
 
 
 @dataclass

@@ -89,11 +89,11 @@ class FailingStore(Store):
 
     failures = 0
 
-    async def write(self, operation: Callable[[sqlite3.Connection], T]) -> T:
+    async def write(self, operation: Callable[[sqlite3.Connection], T], *, brief: bool = False) -> T:
         if self.failures:
             self.failures -= 1
             raise StoreFull(None)
-        return await super().write(operation)
+        return await super().write(operation, brief=brief)
 
 
 @pytest.fixture
