@@ -6,9 +6,10 @@ Source: the service model logs 2014-03-28; CloudWatch Logs API reference.
 import re
 from collections.abc import Awaitable, Callable, Mapping
 
+from headrace.aws.log_condition import BadPattern
 from headrace.aws.log_errors import InvalidParameter, LogResourceNotFound
 from headrace.aws.log_files import Position, Span
-from headrace.aws.log_filter import BadPattern, Predicate, compiled
+from headrace.aws.log_filter import Predicate, compiled
 from headrace.aws.log_groups import Group, LogGroups, Stream
 from headrace.aws.log_search import search
 from headrace.aws.log_shapes import Answer, Given, event_shape, group_name

@@ -2,9 +2,11 @@
 
 import pytest
 
-from headrace.aws.log_filter import BadPattern, compiled
+from headrace.aws.log_condition import BadPattern
+from headrace.aws.log_filter import compiled
 
 EVENT = '{"level": "ERROR", "n": 4, "deep": {"a b": null, "ok": true, "list": [{"x": 1}, {"x": "two"}]}}\n'
+ACCESS = '127.0.0.1 Prod frank [10/Oct/2000:13:25:15 -0700] "GET /index.html HTTP/1.0" 404 1534\n'
 
 
 @pytest.mark.parametrize(
@@ -49,6 +51,48 @@ EVENT = '{"level": "ERROR", "n": 4, "deep": {"a b": null, "ok": true, "list": [{
         ),
         pytest.param('{ $.level = "ERROR" }', 'x {"level":', False, id="nor has broken JSON"),
         pytest.param('{ $.level = "ERROR" }', f"[INFO] {EVENT}", True, id="JSON behind a prefix"),
+        pytest.param(
+            "[ip, user, username, timestamp, request, status_code, bytes]",
+            ACCESS,
+            True,
+            id="brackets and quotes make one field",
+        ),
+        pytest.param(
+            "[ip, user, username, timestamp, request = *.html*, status_code = 4*, bytes]",
+            ACCESS,
+            True,
+            id="fields with wildcards",
+        ),
+        pytest.param(
+            "[ip, user, username, timestamp = 10/Oct*, request, status_code != 404, bytes]",
+            ACCESS,
+            False,
+            id="a field that is the one excluded",
+        ),
+        pytest.param(
+            "[ip, user, username, timestamp, request, status_code, bytes, more]",
+            ACCESS,
+            False,
+            id="more fields than the event has",
+        ),
+        pytest.param('[ip, user, rest = "frank *1534"]', ACCESS, True, id="the last field takes the rest"),
+        pytest.param("[w1=ERROR, w2]", "ERROR and so on", True, id="a first word"),
+        pytest.param("[w1=ERROR]", "ERROR and so on", False, id="a word alone"),
+        pytest.param("[w1=ERROR, w2]", "ERROR", False, id="a field that is missing"),
+        pytest.param("[..., status_code = 404, bytes > 1000]", ACCESS, True, id="any fields before others"),
+        pytest.param("[..., bytes <= 1000]", ACCESS, False, id="a number that is too great"),
+        pytest.param("[ip = 127*, ...]", ACCESS, True, id="any fields after others"),
+        pytest.param("[ip, ..., bytes]", "127.0.0.1", False, id="too few fields around any"),
+        pytest.param(
+            "[w1=ERROR || w1=%WARN%, w2]", "XWARNING: soon", True, id="one of two conditions of a field"
+        ),
+        pytest.param(
+            "[w1!=ERROR && (w1!=WARN||w1=x), w2]", "WARN: soon", True, id="both of two conditions of a field"
+        ),
+        pytest.param(r"[ip=%127\.0\.0\.[1-9]%, ...]", ACCESS, True, id="a regular expression with brackets"),
+        pytest.param('[..., request = "GET *, 1.0", status, bytes]', ACCESS, False, id="a comma in quotes"),
+        pytest.param("[bytes > 5, ...]", ACCESS, False, id="what is no number is not greater"),
+        pytest.param("[a != 5, ...]", ACCESS, True, id="what is no number is another"),
     ],
 )
 def test_a_pattern_matches_as_in_cloudwatch(pattern: str, text: str, expected: bool) -> None:
@@ -68,7 +112,18 @@ def test_a_pattern_matches_as_in_cloudwatch(pattern: str, text: str, expected: b
         "{ $.level = 1 $.n = 2 }",
         "{ $.level > word }",
         "{ $.level IS SOMETHING }",
-        "[ip, user]",
+        "{ $.level = 1",
+        "[ip, user",
+        "[]",
+        "[a,,b]",
+        "[..., a, ...]",
+        "[a=1 || b=2, c]",
+        "[a=]",
+        "[a=(]",
+        "[a ~ 1]",
+        "[a > x]",
+        '["a" = 1]',
+        '[a = "x]',
         "%[%",
         "%(a+)+%",
     ],

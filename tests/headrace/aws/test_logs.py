@@ -234,6 +234,7 @@ async def test_filters_and_times_and_streams_select(logs: AskedService, tmp_path
         return messages(await logs.call("filter_log_events", logGroupName=GROUP, **options))
 
     assert await found(filterPattern="ERROR -a") == ["ERROR d", "ERROR c", '{"level": "ERROR", "text": "e"}']
+    assert await found(filterPattern="[word=ERROR, of=c, ...]") == ["ERROR c"]
     assert await found(filterPattern='{ $.level = "ERROR" }') == ['{"level": "ERROR", "text": "e"}']
     assert await found(startTime=NOW + 1, endTime=NOW + 1) == ["INFO b", "ERROR d"]
     assert await found(logStreamNames=[STREAMS[0]]) == ["ERROR a", "INFO b", "ERROR c"]
