@@ -23,7 +23,7 @@ What AWS treats as normal (throttled, retries exhausted) is a return value, not 
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 
 class HeadraceError(Exception):
@@ -31,11 +31,13 @@ class HeadraceError(Exception):
 
 
 class ConfigurationError(HeadraceError):
-    """The configuration is wrong; `problems` names every place and what is allowed there."""
+    """The configuration is wrong, or the script; `problems` names every place and what is allowed there."""
 
-    def __init__(self, problems: Sequence[str]) -> None:
+    def __init__(
+        self, problems: Sequence[str], of: Literal["configuration", "script"] = "configuration"
+    ) -> None:
         super().__init__("\n".join(problems))
-        self.problems = tuple(problems)
+        self.problems, self.of = tuple(problems), of
 
 
 class CodeError(HeadraceError):

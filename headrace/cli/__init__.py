@@ -136,7 +136,7 @@ def _report(error: BaseException) -> int:
         click.echo(f"headrace: {error}", err=True)
         return 1
     count = len(error.problems)
-    click.echo(f"headrace: the configuration has {count} problem{'s'[: count != 1]}:", err=True)
+    click.echo(f"headrace: the {error.of} has {count} problem{'s'[: count != 1]}:", err=True)
     for problem in error.problems:
         click.echo(f"  {problem}", err=True)
     return 2

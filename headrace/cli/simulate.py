@@ -129,12 +129,16 @@ def _script(
 ) -> "Script | None":
     if path is None:
         return None
+    from engine.errors import ConfigurationError
     from engine.fault_settings import FaultSettings
     from headrace.simulation.script import load_script
 
-    return load_script(
-        path, configuration, began=plan.begin, length=length, faults=FaultSettings, can_crash=True
-    )
+    try:
+        return load_script(
+            path, configuration, began=plan.begin, length=length, faults=FaultSettings, can_crash=True
+        )
+    except ConfigurationError as error:
+        raise ConfigurationError(error.problems, of="script") from error
 
 
 def _simulate(

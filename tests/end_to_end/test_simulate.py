@@ -284,7 +284,11 @@ def test_an_interrupt_ends_it_at_once_whatever_a_handler_does(tmp_path: Path, nu
         ),
         pytest.param(["--for", "100000w"], "has to be before 2200", id="longer than there is time"),
         pytest.param(["--for", "1d", "--keep", "inbox"], "exists already", id="a folder that is there"),
-        pytest.param(["--for", "1d", "--script", "none.toml"], "none.toml", id="a script that is not there"),
+        pytest.param(
+            ["--for", "1d", "--script", "none.toml"],
+            "the script has 1 problem:\n  none.toml does not exist",
+            id="a script that is not there",
+        ),
         pytest.param(
             ["--for", "1d", "--feed", "nowhere/feed"], "nowhere/feed", id="a feed that cannot be written"
         ),
