@@ -144,6 +144,8 @@ class AwsOutOfReach(RuntimeError):
 
 def keep_from_aws() -> None:
     """Let no host of AWS itself be found: a handler that runs here must not change a real account."""
+    # Read now: a handler may take them out of its environment.
+    function, endpoint = (os.environ.get(f"AWS_{each}") for each in ("LAMBDA_FUNCTION_NAME", "ENDPOINT_URL"))
 
     def hook(event: str, arguments: tuple[Any, ...]) -> None:
         if event not in ("socket.getaddrinfo", "socket.gethostbyname"):
@@ -151,9 +153,6 @@ def keep_from_aws() -> None:
         host = arguments[0]
         name = host.decode("ascii", "replace") if isinstance(host, bytes) else str(host)
         if name.rstrip(".").lower().endswith(AWS_HOSTS):
-            function, endpoint = (
-                os.environ.get(f"AWS_{each}") for each in ("LAMBDA_FUNCTION_NAME", "ENDPOINT_URL")
-            )
             raise AwsOutOfReach(
                 f"{name} is AWS itself, which functions under Headrace do not reach: let clients use "
                 f"AWS_ENDPOINT_URL ({endpoint}) instead of an address of their own, or set reach_aws = true "

@@ -33,6 +33,9 @@ async def receive(request: web.BaseRequest, upload: Upload, checksum: UploadChec
         upload.write(block)
         checksum.update(block)
 
+    length = request.headers.get("x-amz-decoded-content-length") or request.headers.get("Content-Length")
+    if length is not None and length.isdecimal() and int(length) > MOST_OBJECT_BYTES:
+        raise too_large(int(length))
     decoder = _decoder(request)
     async for block in _blocks(request, decoder):
         if upload.size + len(block) > MOST_OBJECT_BYTES:

@@ -16,7 +16,7 @@ from headrace.aws.s3_body import read_text
 from headrace.aws.s3_call import XML, Call, Operation
 from headrace.aws.s3_errors import not_simulated
 from headrace.aws.s3_headers import acls_not_supported
-from headrace.aws.s3_objects import owner_only
+from headrace.aws.s3_objects import check_object, owner_only
 from triggers.s3 import documents
 
 SSE_S3 = Markup(
@@ -181,13 +181,18 @@ async def _get_acl(call: Call) -> web.StreamResponse:
     return call.xml("AccessControlPolicy", owner_only())
 
 
-async def put_acl(call: Call) -> web.StreamResponse:
+async def _put_acl(call: Call) -> web.StreamResponse:
     """PutBucketAcl and PutObjectAcl: nothing but what is so anyway is accepted."""
     call.check_bucket()
     headers = call.request.headers
     if headers.get("x-amz-acl") not in ("private", "bucket-owner-full-control"):
         raise acls_not_supported()
     return call.empty()
+
+
+async def _put_object_acl(call: Call) -> web.StreamResponse:
+    await check_object(call)
+    return await _put_acl(call)
 
 
 async def _get_policy(call: Call) -> web.StreamResponse:
@@ -225,8 +230,8 @@ OPERATIONS: dict[str, Operation] = {
     **{f"Put{what}": partial(_put_kept, kept) for what, kept in KEPT.items()},
     **{f"Delete{what}": partial(_delete_kept, kept) for what, kept in KEPT.items()},
     "GetBucketAcl": _get_acl,
-    "PutBucketAcl": put_acl,
-    "PutObjectAcl": put_acl,
+    "PutBucketAcl": _put_acl,
+    "PutObjectAcl": _put_object_acl,
     "GetBucketPolicy": _get_policy,
     "PutBucketPolicy": _put_policy,
     "DeleteBucketPolicy": _delete_policy,

@@ -180,10 +180,15 @@ def _parts(call: Call, entry: ObjectEntry, checksum: Checksum | None) -> Value:
 
 async def get_object_acl(call: Call) -> web.StreamResponse:
     """GetObjectAcl: the owner may do everything, and nobody else anything."""
+    await check_object(call)
+    return call.xml("AccessControlPolicy", owner_only())
+
+
+async def check_object(call: Call) -> None:
+    """Raise S3Error unless there is such an object."""
     check_version(call)
     if await call.bucket.find(call.key) is None:
         raise no_such_key(call.key)
-    return call.xml("AccessControlPolicy", owner_only())
 
 
 def owner_only() -> Value:

@@ -148,6 +148,15 @@ def test_own_services_never_go_there(simulator: HeadraceProcess) -> None:
         client(simulator.url, "iam").create_user(UserName="somebody")
 
 
+def test_what_names_no_service_is_refused_by_name(simulator: HeadraceProcess) -> None:
+    """moto takes it for a request to S3."""
+    connection = http.client.HTTPConnection(simulator.url.removeprefix("http://"), timeout=60)
+    connection.request("POST", "/", b"{}", {"X-Amz-Target": "Nobody.Knows"})
+    answer = connection.getresponse()
+    assert (answer.status, b"Nobody Knows" in answer.read()) == (501, True)
+    connection.close()
+
+
 @pytest.mark.parametrize("how", ["killed", "stopped"])
 def test_the_server_goes_with_the_simulator(tmp_path: Path, how: str) -> None:
     (tmp_path / "headrace.toml").write_text('[simulator]\nendpoint = "127.0.0.1:0"\n')

@@ -14,12 +14,14 @@ from engine.functions.pool import Functions
 from engine.functions.settings import FunctionSettings
 
 HANDLER = """
+import os
 import socket
 
 import boto3
 
 
 def handler(event, context):
+    os.environ.pop("AWS_ENDPOINT_URL", None)
     if event["how"] == "boto3":
         boto3.client(
             "s3", endpoint_url="https://s3.eu-west-1.amazonaws.com", region_name="eu-west-1"

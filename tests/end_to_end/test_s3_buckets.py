@@ -121,7 +121,8 @@ def test_what_a_bucket_has_by_itself(api: Api) -> None:
     assert s3.get_bucket_request_payment(Bucket="inbox")["Payer"] == "BucketOwner"
     assert "LoggingEnabled" not in s3.get_bucket_logging(Bucket="inbox")
     assert "Status" not in s3.get_bucket_accelerate_configuration(Bucket="inbox")
-    assert s3.list_bucket_metrics_configurations(Bucket="inbox")["IsTruncated"] is False
+    for kind in ("analytics", "intelligent_tiering", "inventory", "metrics"):
+        assert getattr(s3, f"list_bucket_{kind}_configurations")(Bucket="inbox")["IsTruncated"] is False
 
 
 @pytest.mark.parametrize(
@@ -176,3 +177,46 @@ def test_documents_are_kept_and_given_back(api: Api, bucket: str) -> None:
     assert api.refused("get_bucket_tagging", Bucket=bucket) == "NoSuchTagSet"
     s3.put_bucket_acl(Bucket=bucket, ACL="private")
     assert api.refused("put_bucket_acl", Bucket=bucket, ACL="public-read") == "AccessControlListNotSupported"
+
+
+def test_encryption_and_ownership_are_what_a_bucket_has_by_itself_once_deleted(api: Api, bucket: str) -> None:
+    s3 = api.s3
+    by_key = {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": "alias/any"}
+    rules = [{"ApplyServerSideEncryptionByDefault": by_key, "BucketKeyEnabled": True}]
+    s3.put_bucket_encryption(Bucket=bucket, ServerSideEncryptionConfiguration={"Rules": rules})
+    encryption = s3.get_bucket_encryption(Bucket=bucket)["ServerSideEncryptionConfiguration"]
+    assert encryption["Rules"] == rules
+    s3.delete_bucket_encryption(Bucket=bucket)
+    encryption = s3.get_bucket_encryption(Bucket=bucket)["ServerSideEncryptionConfiguration"]
+    assert encryption["Rules"][0]["ApplyServerSideEncryptionByDefault"] == {"SSEAlgorithm": "AES256"}
+
+    enforced = {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}
+    s3.put_bucket_ownership_controls(Bucket=bucket, OwnershipControls=enforced)
+    s3.delete_bucket_ownership_controls(Bucket=bucket)
+    assert api.refused("get_bucket_ownership_controls", Bucket=bucket) == "OwnershipControlsNotFoundError"
+
+
+def test_what_a_bucket_does_not_have_can_be_deleted_and_put_as_it_is(api: Api, bucket: str) -> None:
+    s3 = api.s3
+    for document in ("cors", "lifecycle", "replication", "website"):
+        answer = getattr(s3, f"delete_bucket_{document}")(Bucket=bucket)
+        assert answer["ResponseMetadata"]["HTTPStatusCode"] == 204
+        assert api.refused(f"delete_bucket_{document}", Bucket="nowhere-at-all") == "NoSuchBucket"
+    s3.put_bucket_logging(Bucket=bucket, BucketLoggingStatus={})
+    target = {"LoggingEnabled": {"TargetBucket": "inbox", "TargetPrefix": ""}}
+    assert api.refused("put_bucket_logging", Bucket=bucket, BucketLoggingStatus=target) == "NotImplemented"
+    accelerated = {"Status": "Enabled"}
+    refused = api.refused(
+        "put_bucket_accelerate_configuration", Bucket=bucket, AccelerateConfiguration=accelerated
+    )
+    assert refused == "NotImplemented"
+
+
+def test_an_object_is_its_owners_alone(api: Api, bucket: str) -> None:
+    api.put(bucket, "own")
+    api.s3.put_object_acl(Bucket=bucket, Key="own", ACL="bucket-owner-full-control")
+    assert api.s3.get_object_acl(Bucket=bucket, Key="own")["Grants"][0]["Permission"] == "FULL_CONTROL"
+    refused = api.refused("put_object_acl", Bucket=bucket, Key="own", ACL="public-read")
+    assert refused == "AccessControlListNotSupported"
+    for operation, options in (("get_object_acl", {}), ("put_object_acl", {"ACL": "private"})):
+        assert api.refused(operation, Bucket=bucket, Key="missing", **options) == "NoSuchKey"

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from tests.end_to_end.headrace_process import wait_until
 from tests.fakes.s3_api import Api
@@ -170,7 +171,8 @@ def test_folders_can_be_objects(api: Api, bucket: str, folder: Path) -> None:
     assert api.refused("put_object", Bucket=bucket, Key="c/", Body=b"1") == "InvalidArgument"
     assert api.refused("put_object", Bucket=bucket, Key="a", Body=b"1") == "InvalidArgument"
     assert api.refused("put_object", Bucket=bucket, Key="a/b/", Body=b"") == "InvalidArgument"
-    assert api.refused("put_object", Bucket=bucket, Key="a/b/c", Body=b"1") == "InvalidArgument"
+    with pytest.raises(ClientError, match=f"in the folder, {here}/a/b is in the way"):
+        api.put(bucket, "a/b/c", b"1")
     api.s3.delete_object(Bucket=bucket, Key="a/")
     assert api.keys(bucket) == ["a/b"]
     api.s3.delete_object(Bucket=bucket, Key="a/b")

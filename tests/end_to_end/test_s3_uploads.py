@@ -231,6 +231,12 @@ def test_forms_cannot_smuggle_headers(api: Api) -> None:
     assert api.raw("POST", "/heard", body, headers)[1]["location"].endswith("/heard/with%0Anewline")
 
 
+def test_an_object_that_is_too_large_is_refused_before_it_comes(api: Api) -> None:
+    for header in ("Content-Length", "x-amz-decoded-content-length"):
+        status, _, answer = api.raw("PUT", "/heard/large", headers={header: str(5 * 1024**3 + 1)})
+        assert (status, b"<Code>EntityTooLarge</Code>" in answer) == (400, True)
+
+
 def test_virtual_hosts(api: Api) -> None:
     port = urlsplit(api.url).port
     host = {"Host": f"hosted.localhost:{port}"}

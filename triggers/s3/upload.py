@@ -101,7 +101,8 @@ class Upload:
                 raise
             raise FolderInTheWay(f"in the folder, {path} is in the way") from error
         except (FileExistsError, NotADirectoryError) as error:
-            raise KeyRefused(f"in the folder, {error.filename} is in the way") from error
+            there = next((each for each in Path(path).parents if each.is_file()), path)
+            raise KeyRefused(f"in the folder, {there} is in the way") from error
         except OSError as error:
             if error.errno in files.NAME_ERRNOS:
                 raise KeyRefused(error.strerror or str(error)) from error
