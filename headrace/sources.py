@@ -15,7 +15,7 @@ from engine.watching import FolderWatcher
 from headrace.config import Configuration
 from headrace.references import resolve
 from triggers.dynamodb.tables import Tables
-from triggers.s3.buckets import Buckets
+from triggers.s3.buckets import ARRIVING, Buckets
 
 if TYPE_CHECKING:
     from triggers.dynamodb.catalog import Catalog
@@ -106,6 +106,7 @@ class Sources:
             feed=self._feed,
             loops_allowed=self._acceptor.allows_loops,
             not_objects=[self._configuration.state],
+            aside=self._configuration.state / ARRIVING,
             writers_of=self._functions.writers_of,
             destination_of=self.destination_of,
         )

@@ -17,7 +17,7 @@ from headrace.aws.s3 import S3Wire
 from headrace.aws.s3_call import Surroundings
 from tests.fakes.accepted_events import AcceptedEvents
 from triggers.s3.bucket import Bucket
-from triggers.s3.buckets import Buckets
+from triggers.s3.buckets import ARRIVING, Buckets
 from triggers.s3.settings import BucketSettings
 
 NO_LINEAGES: Mapping[str, tuple[str, ...]] = {}
@@ -49,6 +49,7 @@ async def served_buckets(
                 watcher=watcher,
                 clock=clock,
                 feed=feed,
+                aside=state / ARRIVING,
                 destination_of=destinations.get,
             )
 

@@ -39,9 +39,9 @@ class Bucket:
 
     `configured` are the notifications of its settings, beside which others may be put. `loops_allowed` says
     of a function whether its `recursive_loop` is "Allow"; `destination_of` finds other destinations by ARN.
-    `not_objects` are folders that
-    are never part of the bucket, even when they lie in its folder. `writers_of` returns, for the path of a
-    file, the functions whose invocations led to its content, empty when nobody knows of any.
+    `not_objects` are folders that are never part of the bucket, even when they lie in its folder; `aside` is
+    one where uploads wait, so that the watch has less to tell. `writers_of` returns, for the path of a file,
+    the functions whose invocations led to its content, empty when nobody knows of any.
     """
 
     def __init__(
@@ -57,6 +57,7 @@ class Bucket:
         feed: Feed,
         loops_allowed: Callable[[str], bool] = lambda _: False,
         not_objects: Sequence[Path] = (),
+        aside: Path | None = None,
         writers_of: Callable[[str], tuple[str, ...]] = lambda _: (),
         destination_of: Callable[[str], Destination | None] = lambda _: None,
     ) -> None:
@@ -67,6 +68,7 @@ class Bucket:
             self.configured += (bus_notification(account.event_bus("default")),)
         self.folder = settings.folder.absolute()
         self._store = store
+        self._aside = aside
         self._locks = KeyLocks()
         self._is_deleted = False
         self._is_slow = settings.watch == "poll"
@@ -175,7 +177,17 @@ class Bucket:
     def begin_upload(self, key: str) -> Upload:
         """Return a place for the bytes of a new object. Raises KeyRefused."""
         self.check_key(key)
-        return Upload(self.folder)
+        return Upload(self._waiting_room())
+
+    def _waiting_room(self) -> Path:
+        """Return where uploads wait: aside when a file is moved from there to the folder in one go."""
+        aside = self._aside
+        if aside is not None:
+            with suppress(OSError):
+                aside.mkdir(exist_ok=True)
+                if aside.stat().st_dev == self.folder.stat().st_dev:
+                    return aside
+        return self.folder
 
     async def put(
         self,

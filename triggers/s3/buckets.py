@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 MADE = "buckets"  # in the state folder
 UPLOADS = "uploads"
+ARRIVING = "arriving"  # where what is put waits until it is complete
 
 
 class Buckets(Mapping[str, "Bucket"]):
@@ -81,6 +82,9 @@ class Buckets(Mapping[str, "Bucket"]):
         for name, content in kept.items():
             if name in self._buckets:
                 self._buckets[name].notify(_notifications(content))
+        arriving = self._parts.parent / ARRIVING
+        if arriving.exists():  # what an earlier run has not completed
+            await asyncio.to_thread(shutil.rmtree, arriving, ignore_errors=True)
         if self._parts.exists():
             await self.uploads.remove_strays()
 

@@ -1,10 +1,12 @@
-"""The bytes of a new object on their way into a bucket's folder.
+"""The bytes of a new object on their way into a bucket's folder, in a file that waits somewhere else.
 
 `write` and `move_to` block, and run on a thread once bytes go to the disk.
 """
 
+import errno
 import hashlib
 import os
+import shutil
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -27,7 +29,7 @@ class FolderInTheWay(KeyRefused):
 
 
 class Upload:
-    """A file beside the objects of `folder`, made once its bytes are many."""
+    """A file in `folder`, on the file system of the objects if possible, made once its bytes are many."""
 
     def __init__(self, folder: Path) -> None:
         self.size = 0
@@ -93,9 +95,10 @@ class Upload:
             former.keep()
             try:
                 os.replace(self._path, path)  # noqa: PTH105 - as quick as it gets
-            except FileNotFoundError:
-                Path(path).parent.mkdir(parents=True, exist_ok=True)
-                self._path.replace(path)
+            except OSError as error:
+                if isinstance(error, FileNotFoundError):
+                    Path(path).parent.mkdir(parents=True, exist_ok=True)
+                state = self._replace(folder, Path(path), state)
         except (IsADirectoryError, PermissionError) as error:
             if not Path(path).is_dir():
                 raise
@@ -108,6 +111,22 @@ class Upload:
                 raise KeyRefused(error.strerror or str(error)) from error
             raise
         self._is_placed = True
+        return state
+
+    def _replace(self, folder: Path, path: Path, state: FileState) -> FileState:
+        """Put the file in its place, by way of `folder` from another file system; return its state."""
+        try:
+            self._path.replace(path)
+        except OSError as error:
+            if error.errno != errno.EXDEV or self._path.parent == folder:
+                raise
+            away, self._path = self._path, folder / self._path.name
+            try:
+                shutil.copyfile(away, self._path)
+            finally:
+                away.unlink()
+            state = files.state_of(self._path.stat())
+            self._path.replace(path)
         return state
 
     def keep_as(self, path: Path) -> None:

@@ -75,6 +75,7 @@ class BucketMachine(RuleBasedStateMachine):
                 watcher=watcher,
                 clock=clock,
                 feed=feed,
+                aside=Path(self.folder.name) / "arriving",
             )
             task = group.create_task(bucket.run())
             await bucket.ready.wait()
