@@ -5,7 +5,6 @@ import signal
 import sys
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -145,21 +144,17 @@ def _simulate(
     configuration: "Configuration",
     plan: "Plan",
     script: "Script | None",
-    publish: "Callable[[Fact], None] | None",
+    publish: "Callable[[Fact, Callable[[str], str]], None] | None",
     reword: Callable[[str], str],
 ) -> "Report":
     from engine import clock
-    from engine.feed import Fact, Feed, Notice
+    from engine.feed import Feed
     from headrace.simulation.figures import Figures
     from headrace.simulation.run import LONGEST, Companion, declared_faults, simulate
 
     feed = Feed()
     if publish is not None:
-
-        def tell(fact: Fact) -> None:
-            publish(replace(fact, text=reword(fact.text)) if isinstance(fact, Notice) else fact)
-
-        feed.tap(tell, log_lines=True)
+        feed.tap(lambda fact: publish(fact, reword), log_lines=True)
     figures = Figures(feed, plan.begin, plan.length if plan.length < LONGEST else None, reword)
     has_levers = script is not None and script.has_action("faults", "crash")
     faults = declared_faults(configuration, plan.seed, feed, may_change=has_levers)
@@ -174,7 +169,7 @@ def _simulate(
         acting, restoring = partial(perform, script, figures, levers), partial(restore, script, levers)
         companions.append(Companion(acting, lambda: script.is_done, script.has_due, restoring))
     ended = clock.simulate(simulate(configuration, plan, feed, companions, faults), plan.begin)
-    return figures.report(ended, plan.seed, None if script is None else script.report())
+    return figures.report(ended, plan.seed, None if script is None else script.report(reword))
 
 
 def _show(report: "Report", page: BinaryIO | None, *, as_json: bool) -> None:
@@ -237,8 +232,8 @@ def _writable(path: Path, option: str) -> BinaryIO:
 
 
 @contextmanager
-def _feed_file(path: Path | None) -> "Iterator[Callable[[Fact], None] | None]":
-    """Yield what writes a fact to the file, None without one."""
+def _feed_file(path: Path | None) -> "Iterator[Callable[[Fact, Callable[[str], str]], None] | None]":
+    """Yield what writes a fact to the file, in the user's own words; None without a file."""
     if path is None:
         yield None
         return
@@ -247,9 +242,9 @@ def _feed_file(path: Path | None) -> "Iterator[Callable[[Fact], None] | None]":
 
     with _writable(path, "--feed") as file:
 
-        def write(fact: "Fact") -> None:
+        def write(fact: "Fact", reword: Callable[[str], str]) -> None:
             if not isinstance(fact, SimulatorReady):  # it names a port, which is another in every run
-                file.write(fact_json(fact) + b"\n")
+                file.write(reword(fact_json(fact).decode()).encode() + b"\n")
 
         yield write
 

@@ -6,7 +6,7 @@ with its place, before anything is started.
 
 import heapq
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -120,9 +120,9 @@ class Script:
             heapq.heappush(self._due, (again, index, repetition + 1))
         return Due(moment, action, repetition)
 
-    def report(self) -> ScriptReport:
-        """Return what became of the script, at the end of the simulation."""
-        return ScriptReport(self.performed, (*self.failures, *self.unreached()))
+    def report(self, reword: Callable[[str], str] = str) -> ScriptReport:
+        """Return what became of the script, at the end; `reword` gives the failures their last form."""
+        return ScriptReport(self.performed, tuple(map(reword, (*self.failures, *self.unreached()))))
 
     def unreached(self) -> Iterator[str]:
         """Yield a line for each action that the simulation ended before, or in the midst of."""

@@ -214,6 +214,43 @@ def test_the_users_own_files_are_not_touched(busy: Path) -> None:
     assert after == before
 
 
+def test_what_is_told_names_the_users_own_files_wherever_the_copies_are(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        """
+        [functions.put]
+        handler = "app.put"
+        [buckets.inbox]
+        folder = "inbox"
+        """,
+        """
+        import boto3
+
+        def put(event, context):
+            try:
+                boto3.client("s3").put_object(Bucket="inbox", Key="there/below", Body=b"")
+            except Exception as error:
+                print(error)
+        """,
+    )
+    (tmp_path / "script.jsonl").write_text(
+        '{"at": "1s", "put_object": {"bucket": "inbox", "key": "there", "content": "a"}}\n'
+        '{"at": "2s", "put_object": {"bucket": "inbox", "key": "there/below", "content": "a"}}\n'
+        '{"at": "3s", "invoke": {"function": "put"}}\n'
+    )
+    for place in ("here", "elsewhere"):
+        (tmp_path / place).mkdir()
+    plan = ("--for", "1m", "--seed", "1", "--script", "script.jsonl")
+    first = simulate(tmp_path, *plan, "--feed", "1.jsonl", TMPDIR=str(tmp_path / "here"))
+    second = simulate(tmp_path, *plan, "--feed", "2.jsonl", TMPDIR=str(tmp_path / "elsewhere"))
+    own = f"{tmp_path / 'inbox' / 'there'} is in the way"
+    assert own.replace(" ", "") in "".join(first.stdout.split())
+    assert first.stdout == second.stdout
+    told = (tmp_path / "1.jsonl").read_text()
+    assert own in told
+    assert told == (tmp_path / "2.jsonl").read_text()
+
+
 def test_it_ends_when_only_schedules_are_left(busy: Path) -> None:
     (busy / "send.toml").write_text(
         '[[actions]]\nat = "1m"\nsend = { queue = "jobs", body = "x", count = 8 }\n', encoding="utf-8"
