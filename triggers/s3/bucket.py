@@ -69,6 +69,7 @@ class Bucket:
         self.folder = settings.folder.absolute()
         self._store = store
         self._aside = aside
+        self._room: Path | None = None  # once the first upload has looked for one
         self._locks = KeyLocks()
         self._is_deleted = False
         self._is_slow = settings.watch == "poll"
@@ -180,14 +181,15 @@ class Bucket:
         return Upload(self._waiting_room())
 
     def _waiting_room(self) -> Path:
-        """Return where uploads wait: aside when a file is moved from there to the folder in one go."""
-        aside = self._aside
-        if aside is not None:
-            with suppress(OSError):
-                aside.mkdir(exist_ok=True)
-                if aside.stat().st_dev == self.folder.stat().st_dev:
-                    return aside
-        return self.folder
+        """Return where uploads wait: aside when a file can be moved from there to the folder in one go."""
+        if self._room is None:
+            self._room = self.folder
+            if self._aside is not None:
+                with suppress(OSError):
+                    self._aside.mkdir(exist_ok=True)
+                    if self._aside.stat().st_dev == self.folder.stat().st_dev:
+                        self._room = self._aside
+        return self._room
 
     async def put(
         self,

@@ -8,6 +8,7 @@ import errno
 import os
 import stat
 from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
 
 from engine.random_uuid import random_uuid
@@ -19,9 +20,12 @@ class FormerFile:
 
     def __init__(self, folder: Path, path: Path) -> None:
         self.is_kept = False
-        self._path = path
-        self._kept = folder / f"{UPLOAD_PREFIX}{random_uuid()}"
+        self._folder, self._path = folder, path
         self._was_missing = False
+
+    @cached_property
+    def _kept(self) -> Path:
+        return self._folder / f"{UPLOAD_PREFIX}{random_uuid()}"
 
     def keep(self) -> None:
         """Before it is replaced: keep the file, and leave it in its place where links allow that."""

@@ -21,6 +21,7 @@ from triggers.s3.objects import PLAIN, ObjectAttributes, ObjectEntry, OpenedBuck
 from triggers.s3.settle import FileState
 
 RECENT_KEYS = 1000
+FEW_CHANGES = 4  # that are briefly written
 
 Further = Callable[[sqlite3.Connection], None]
 
@@ -170,7 +171,8 @@ class Journal:
 
         for change in changes:
             self._recent.pop(change.key, None)
-        refusals = await self._store.write(operation)
+        brief = len(changes) <= FEW_CHANGES and not outcome.messages
+        refusals = await self._store.write(operation, brief=brief)
         for entry in outcome.entries:
             self._recent[entry.key] = entry.state
         while len(self._recent) > RECENT_KEYS:
