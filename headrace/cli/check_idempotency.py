@@ -25,8 +25,8 @@ def check_idempotency(
 
     A PATH is a recording made by `headrace run --record`, a file with one event, or a folder of both. AWS may
     deliver any event more than once: what a function has done by then should not be done again. Buckets,
-    tables, queues and streams are compared, on copies. The exit status is 1 when a repetition changed
-    something.
+    tables, queues and streams are compared, on copies, and so are events for other functions. The exit status
+    is 1 when a repetition changed something, and when every event fails.
     """
     from headrace.config import load
     from headrace.idempotency.check import WAYS, check_idempotency, events_for
@@ -52,6 +52,9 @@ def _print_text(function: str, verdict: "Verdict") -> None:
         click.echo(f"  {failure.event.place} fails already when it is delivered once: {failure.error}")
     if len(verdict.failures) > 3:
         click.echo(f"  and {len(verdict.failures) - 3} more that fail")
+    if verdict.all_fail:
+        click.echo("  Every event fails, so that nothing is shown: mend that first, or take other events.")
+        return
     for finding in verdict.findings:
         if (change := finding.change) is None:
             click.echo(f"  {finding.way}: {click.style('nothing changed', fg='green')}")

@@ -47,8 +47,13 @@ class Verdict:
 
     @property
     def is_idempotent(self) -> bool:
-        """Whether nothing changed in any way."""
-        return all(finding.change is None for finding in self.findings)
+        """Whether nothing changed in any way; where every event fails, that shows nothing."""
+        return not self.all_fail and all(finding.change is None for finding in self.findings)
+
+    @property
+    def all_fail(self) -> bool:
+        """Whether no event is processed even when it is delivered once."""
+        return len(self.failures) == self.events
 
 
 def check_idempotency(

@@ -1,4 +1,5 @@
-"""What a function may have changed: files in buckets, rows, messages in queues, records in streams."""
+"""What a function may have changed: files in buckets, rows, messages in queues, records in streams, and
+events that it has sent to functions."""
 
 import difflib
 import hashlib
@@ -6,6 +7,7 @@ import sqlite3
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import orjson
 
@@ -18,6 +20,9 @@ MOST_TEXT_BYTES = 65_536  # of a file, to be compared line by line
 MOST_MESSAGES = 100_000
 READ_AT_ONCE = 1000
 DIFF_LINES = 20
+LINE_LENGTH = 400  # of a difference, as it is shown
+CONTROLS = {code: repr(chr(code))[1:-1] for code in (*range(32), 127)}
+IDS_OF_SNS = ("MessageId", "SequenceNumber", "Signature")
 OWN_TABLES = ("headrace_", "sqlite_")
 
 State = Mapping[str, Sequence[str]]
@@ -35,8 +40,10 @@ async def users_state(simulator: Simulator) -> State:
     for name, queue in sorted(simulator.channels.queues.items()):
         messages = await queue.peek(MOST_MESSAGES)
         state[f"queues.{name}"] = sorted(
-            _line({"body": message.body, "group": message.group_id}) for message in messages
+            _line({"body": without_ids(message.body), "group": message.group_id}) for message in messages
         )
+    for name, payload in await simulator.store.read(_events):
+        state[f"events at functions.{name}"] = [*state.get(f"events at functions.{name}", ()), payload]
     for name in sorted(simulator.channels.streams):
         state[f"streams.{name}"] = sorted([line async for line in _records(simulator, name)])
     return {place: lines for place, lines in state.items() if lines}
@@ -52,10 +59,42 @@ def difference(before: State, after: State) -> list[str]:
         told.append(_headline(place, is_new=place not in before, is_gone=place not in after))
         _, _, *hunks = difflib.unified_diff(old, new, lineterm="", n=0)
         lines = [line for line in hunks if not line.startswith("@@")]
-        told += [f"  {line[0]} {line[1:]}" for line in lines[:DIFF_LINES]]
+        told += [f"  {line[0]} {_cut(line[1:])}" for line in lines[:DIFF_LINES]]
         if len(lines) > DIFF_LINES:
             told.append(f"  ... {len(lines) - DIFF_LINES} more lines")
     return told
+
+
+def without_ids(text: str) -> str:
+    """Return what was sent without what differs each time: ids and signatures of SNS and EventBridge."""
+    try:
+        sent = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return text
+    bare = _bare(sent)
+    return text if bare == sent else orjson.dumps(bare).decode()
+
+
+def _bare(sent: Any) -> Any:
+    match sent:
+        case {"Records": [{"Sns": _}, *_] as records}:
+            return {"Records": [record | {"Sns": _bare(record["Sns"])} for record in records]}
+        case {"TopicArn": _, "MessageId": _}:
+            return {name: value for name, value in sent.items() if name not in IDS_OF_SNS}
+        case {"detail-type": _, "id": _}:
+            return {name: value for name, value in sent.items() if name != "id"}
+        case _:
+            return sent
+
+
+def _events(connection: sqlite3.Connection) -> list[tuple[str, str]]:
+    """Return the function and the payload of each asynchronous event that waits, in their order."""
+    rows = connection.execute("SELECT function, payload FROM event_queue")
+    return sorted((function, without_ids(payload.decode(errors="replace"))) for function, payload in rows)
+
+
+def _cut(line: str) -> str:
+    return line if len(line) <= LINE_LENGTH else f"{line[:LINE_LENGTH]}..."
 
 
 def _headline(place: str, *, is_new: bool, is_gone: bool) -> str:
@@ -72,7 +111,8 @@ def _content(path: Path) -> Sequence[str]:
     content = path.read_bytes()
     try:
         if len(content) <= MOST_TEXT_BYTES:
-            return content.decode().splitlines() or ["(empty)"]
+            lines = content.decode().split("\n") if content else ["(empty)"]
+            return [line.translate(CONTROLS) for line in lines]
     except UnicodeDecodeError:
         pass
     digest = hashlib.sha256(content).hexdigest()

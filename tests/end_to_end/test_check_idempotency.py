@@ -15,8 +15,10 @@ from tests.end_to_end.headrace_process import HEADRACE
 HANDLERS = """
     import json, os, time
     from urllib.error import HTTPError
+    from urllib.parse import urlencode
     from urllib.request import Request, urlopen
 
+    TOPIC = "arn:aws:sns:us-east-1:000000000000:news"
     ENDPOINT = os.environ["AWS_ENDPOINT_URL"]
 
     def put(key, text):
@@ -39,6 +41,27 @@ HANDLERS = """
         headers = {"X-Amz-Target": "AmazonSQS.SendMessage", "Content-Type": "application/x-amz-json-1.0"}
         urlopen(Request(ENDPOINT, body, headers))
 
+    def publishes(event, context):
+        credential = {"Authorization": "AWS4-HMAC-SHA256 Credential=a/20260101/us-east-1/sns/aws4_request"}
+        for record in event["Records"]:
+            said = {"Action": "Publish", "Version": "2010-03-31", "TopicArn": TOPIC}
+            said["Message"] = record["body"]
+            urlopen(Request(ENDPOINT, urlencode(said).encode(), credential))
+
+    def invokes(event, context):
+        url = f"{ENDPOINT}/2015-03-31/functions/stores/invocations"
+        for record in event["Records"]:
+            body = json.dumps({"Records": [record]}).encode()
+            urlopen(Request(url, body, {"X-Amz-Invocation-Type": "Event"}))
+
+    def ends_a_line(event, context):
+        for record in event["Records"]:
+            try:
+                text = urlopen(f"{ENDPOINT}/outbox/line").read().decode() + chr(10)
+            except HTTPError:
+                text = "x"
+            put("line", text)
+
     seen = set()
 
     def remembers(event, context):
@@ -50,9 +73,10 @@ HANDLERS = """
     def fails(event, context):
         raise ValueError("never")
 """
-NAMES = ("stores", "counts", "sends", "remembers", "fails")
+NAMES = ("stores", "counts", "sends", "publishes", "invokes", "ends_a_line", "remembers", "fails")
 CONFIGURATION = "".join(f'[functions.{name}]\nhandler = "app.{name}"\n' for name in NAMES) + (
     '[buckets.outbox]\nfolder = "outbox"\n[queues.jobs]\n'
+    '[[topics.news.subscriptions]]\nendpoint = "queues.jobs"\n'
 )
 
 
@@ -100,6 +124,11 @@ def changes(folder: Path, function: str) -> dict[str, int | None]:
         pytest.param("counts", 1, None, 2, 1, id="counts what it counted before"),
         pytest.param("remembers", None, None, None, 1, id="remembers only while it is warm"),
         pytest.param("sends", 1, 2, 2, 1, id="sends a message for each batch"),
+        pytest.param("publishes", 1, None, 2, 1, id="publishes a message for each record"),
+        pytest.param("invokes", 1, None, 2, 1, id="sends an event to a function for each record"),
+        pytest.param(
+            "ends_a_line", 1, None, 2, 1, id="leaves a file that differs by the end of its last line"
+        ),
     ],
 )
 def test_what_a_repetition_changes_is_found(
@@ -134,8 +163,10 @@ def test_the_difference_is_shown(project: Path) -> None:
 
 def test_events_that_fail_anyhow_are_told(project: Path) -> None:
     done = check(project, "fails", "1.json")
-    assert done.returncode == 0
     assert "1.json fails already when it is delivered once: ValueError: never" in done.stdout
+    assert "nothing changed" not in done.stdout
+    assert "Every event fails, so that nothing is shown" in done.stdout
+    assert done.returncode == 1
 
 
 def test_rows_are_compared_and_the_users_database_is_not_touched(tmp_path: Path) -> None:
