@@ -150,6 +150,7 @@ def _simulate(
     from engine import clock
     from engine.feed import Feed
     from headrace.simulation.figures import Figures
+    from headrace.simulation.log_notices import noticed
     from headrace.simulation.run import LONGEST, Companion, declared_faults, simulate
 
     feed = Feed()
@@ -168,7 +169,8 @@ def _simulate(
             levers = Levers(faults.change, partial(crash_now, faults, "as the script says"))
         acting, restoring = partial(perform, script, figures, levers), partial(restore, script, levers)
         companions.append(Companion(acting, lambda: script.is_done, script.has_due, restoring))
-    ended = clock.simulate(simulate(configuration, plan, feed, companions, faults), plan.begin)
+    with noticed(feed):
+        ended = clock.simulate(simulate(configuration, plan, feed, companions, faults), plan.begin)
     return figures.report(ended, plan.seed, None if script is None else script.report(reword))
 
 
