@@ -15,7 +15,7 @@ from headrace.aws.dynamodb_shapes import table_shape
 from headrace.aws.model_check import checked
 from headrace.aws.service_model import service_model
 from triggers.dynamodb.catalog import Catalog, definition_of, view_type
-from triggers.dynamodb.errors import LimitExceeded, TableNotFound
+from triggers.dynamodb.errors import LimitExceeded, NoTable, TableNotFound
 from triggers.dynamodb.items.definition import TableDefinition
 from triggers.dynamodb.items.value_check import INVALID, item_size
 from triggers.dynamodb.table_access import TableAccess
@@ -180,7 +180,10 @@ class TableRequests:
         return {"Endpoints": [{"Address": address, "CachePeriodInMinutes": 1440}]}
 
     async def _describe_continuous_backups(self, members: Members) -> Members:
-        self._access(members["TableName"])
+        try:
+            self._access(members["TableName"])
+        except TableNotFound:
+            raise NoTable(members["TableName"]) from None
         return {
             "ContinuousBackupsDescription": {
                 "ContinuousBackupsStatus": "DISABLED",

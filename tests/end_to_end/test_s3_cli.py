@@ -1,51 +1,18 @@
 """The AWS CLI against a bucket that was made over the API."""
 
-import json
 import os
-import shlex
-import subprocess
-import sys
 from pathlib import Path
 
 from tests.end_to_end.headrace_process import HeadraceProcess
 from tests.end_to_end.test_s3_restart import CONFIGURATION
-
-# Runs one command after the other in one process, since starting it takes longer than what it does.
-COMMANDS = """
-import contextlib, io, json, sys
-from awscli.clidriver import create_clidriver
-
-for command in json.load(sys.stdin):
-    output = io.TextIOWrapper(io.BytesIO(), write_through=True)
-    with contextlib.redirect_stdout(output):
-        status = create_clidriver().main(command)
-    print(json.dumps([status, output.buffer.getvalue().decode()]), flush=True)
-"""
+from tests.fakes.aws_cli import run_aws
 
 
 def aws(folder: Path, url: str, *commands: str) -> list[str]:
     """Run commands of the AWS CLI in a folder, which have to succeed; return what each prints."""
-    environment = {
-        **os.environ,
-        "AWS_ACCESS_KEY_ID": "x",
-        "AWS_SECRET_ACCESS_KEY": "x",
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_ENDPOINT_URL": url,
-        "AWS_CONFIG_FILE": str(folder / "none"),
-    }
-    done = subprocess.run(
-        [sys.executable, "-c", COMMANDS],
-        input=json.dumps([shlex.split(command) for command in commands]),
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=100,
-    )
-    answers = [json.loads(line) for line in done.stdout.splitlines()]
-    assert [status for status, _ in answers] == [0] * len(commands), done.stderr
-    return [output for _, output in answers]
+    done = run_aws(folder, url, commands)
+    assert [each.status for each in done] == [0] * len(commands), [each.errors for each in done]
+    return [each.output for each in done]
 
 
 def test_copying_syncing_and_removing(tmp_path: Path) -> None:

@@ -17,6 +17,15 @@ class NotSerializable(ApiError):
     code = "SerializationException"
 
 
+class NoTable(ApiError):
+    """No table goes by this name, as operations on backups say it."""
+
+    code = "TableNotFoundException"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"Table not found: {name}")
+
+
 class TableNotFound(ApiError):
     """No table, index or stream goes by this name."""
 
