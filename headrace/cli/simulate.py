@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 # Always the same unless given, so that a simulation is the same tomorrow.
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 SEED_BITS = 32
-STEPS = 200  # of the progress bar
 
 
 @click.command()
@@ -156,10 +155,11 @@ def _simulate(
     feed = Feed()
     if publish is not None:
         feed.tap(lambda fact: publish(fact, reword), log_lines=True)
-    figures = Figures(feed, plan.begin, plan.length if plan.length < LONGEST else None, reword)
+    length = plan.length if plan.length < LONGEST else None
+    figures = Figures(feed, plan.begin, length, reword)
     has_levers = script is not None and script.has_action("faults", "crash")
     faults = declared_faults(configuration, plan.seed, feed, may_change=has_levers)
-    companions = [Companion(figures.follow), Companion(_progress(plan))]
+    companions = [Companion(figures.follow), Companion(_progress(plan.begin, length))]
     if script is not None:
         from headrace.simulation.crash import crash_now
         from headrace.simulation.performance import Levers, perform, restore
@@ -251,22 +251,31 @@ def _feed_file(path: Path | None) -> "Iterator[Callable[[Fact, Callable[[str], s
         yield write
 
 
-def _progress(plan: "Plan") -> "Callable[[Simulator], Awaitable[None]]":
-    """Return what shows on a terminal how far the simulation is."""
+def _progress(begin: datetime, length: timedelta | None) -> "Callable[[Simulator], Awaitable[None]]":
+    """Return what shows on a terminal how far the simulation is; `length` is None when nobody knows."""
 
     async def show(simulator: "Simulator") -> None:
         if not sys.stderr.isatty():
             return
-        from rich.console import Console
+        import asyncio
+
+        from rich.console import Console, RenderableType
         from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+        class Followed(Progress):
+            """Looks at the clock whenever it is drawn, by a thread of its own."""
+
+            def get_renderables(self) -> Iterator[RenderableType]:
+                now = simulator.clock.now()
+                for task in self.task_ids:
+                    passed = (now - begin).total_seconds()
+                    self.update(task, completed=passed, description=f"{now:%Y-%m-%d %H:%M}")
+                yield from super().get_renderables()
+
         columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-        with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-            task = progress.add_task("", total=STEPS)
-            for step in range(STEPS + 1):
-                moment = plan.begin + plan.length * step / STEPS
-                await simulator.clock.sleep_until(moment)
-                progress.update(task, completed=step, description=f"{moment:%Y-%m-%d %H:%M}")
+        with Followed(*columns, console=Console(stderr=True), transient=True) as progress:
+            progress.add_task("", total=None if length is None else length.total_seconds())
+            await asyncio.Event().wait()  # the end of the simulation ends this, too
 
     return show
 

@@ -2,11 +2,12 @@
 
 import json
 import os
+import re
 import signal
 import sqlite3
 import subprocess
 from collections import Counter
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
@@ -273,6 +274,39 @@ def test_a_failing_run_tells_how_to_see_it_again(busy: Path) -> None:
     assert "queues.jobs: 0 messages, expected 3" in " ".join(done.stdout.split())
     assert "Script: 1 action done, 1 failed." in done.stderr
     assert "headrace simulate --for 2m --script wrong.toml --seed " in done.stderr
+
+
+@pytest.mark.skipif(os.name == "nt", reason="terminals of POSIX")
+@pytest.mark.parametrize("length", [["--for", "5h"], ["--until-idle"]], ids=["a known end", "an open end"])
+def test_a_terminal_shows_how_far_it_is(tmp_path: Path, length: list[str]) -> None:
+    write(
+        tmp_path,
+        """
+        [functions.work]
+        handler = "app.work"
+        """,
+        """
+        def work(event, context):
+            return None
+        """,
+    )
+    line = '{"at": "1m", "every": "1m", "count": 290, "invoke": {"function": "work"}}'
+    (tmp_path / "script.jsonl").write_text(line)
+    terminal, its_end = os.openpty()
+    with subprocess.Popen(
+        [HEADRACE, "simulate", "--script", "script.jsonl", *length],
+        cwd=tmp_path,
+        stdout=subprocess.DEVNULL,
+        stderr=its_end,
+    ) as running:
+        os.close(its_end)
+        shown = b""
+        with suppress(OSError):  # once nobody has the other end
+            while part := os.read(terminal, 65_536):
+                shown += part
+    os.close(terminal)
+    assert running.returncode == 0
+    assert re.search(rb"2026-01-01 0[1-4]:", shown)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
