@@ -46,6 +46,8 @@ if TYPE_CHECKING:
     from engine.mapping.event_source_mappings import EventSourceMappings
     from headrace.deployments import Deployments
 
+SOON_SECONDS = 0.2  # after ready: what there is to do at once has begun by then
+
 
 class Simulator:
     """Everything that a configuration describes. Enter it with `async with`, then `run` it.
@@ -322,14 +324,26 @@ class Simulator:
     async def serve(self) -> None:
         """Load what the first event will need, then answer on the endpoint until cancelled.
 
-        In a simulation, where nobody is kept waiting, it is loaded when somebody connects.
+        What answers takes long to load: it is loaded when somebody connects, or once the functions have done
+        what there was to do. In a simulation nobody is kept waiting, so that only the former counts.
         """
-        if self._is_simulated:
-            await self._first_connection()
         await asyncio.to_thread(import_module, "engine.functions.environment")
+        beginnings = [asyncio.ensure_future(self._first_connection())]
+        if not self._is_simulated:
+            beginnings.append(asyncio.ensure_future(self._first_rest()))
+        try:
+            await asyncio.wait(beginnings, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for beginning in beginnings:
+                beginning.cancel()
+            await asyncio.gather(*beginnings, return_exceptions=True)
         services = await asyncio.to_thread(import_module, "headrace.aws.services")
         async with services.served(self):
             await asyncio.Event().wait()
+
+    async def _first_rest(self) -> None:
+        await self.clock.world.sleep(SOON_SECONDS)
+        await self.functions.at_rest()
 
     async def _first_connection(self) -> None:
         loop, connected = asyncio.get_running_loop(), asyncio.Event()

@@ -10,7 +10,8 @@ from collections.abc import Callable
 from engine.clock import Clock
 from engine.functions.process_tree import MEGABYTE, ProcessTree
 
-QUICK_SECONDS = 0.002  # a tree for which one look takes longer is looked at in a thread from then on
+QUICK_SECONDS = 0.002
+SLOW_LOOKS = 3  # in a row, and the tree is looked at in a thread from then on: one may be the machine's doing
 
 
 class MemoryMeter:
@@ -24,7 +25,7 @@ class MemoryMeter:
         self._limit_mb = limit_mb
         self._on_excess = on_excess
         self._tree: ProcessTree | None = None
-        self._is_slow = False
+        self._slow_looks = 0
         self._look: asyncio.Future[int] | None = None
 
     def measure(self, pid: int) -> None:
@@ -34,11 +35,12 @@ class MemoryMeter:
         tree = self._tree
         if tree is None or tree.pid != pid:
             tree = self._tree = ProcessTree(pid)
-            self._is_slow = False
-        if not self._is_slow:
+            self._slow_looks = 0
+        if self._slow_looks < SLOW_LOOKS:
             watch = self._clock.stopwatch()
             resident = tree.resident_bytes()
-            self._is_slow = self._clock.stopwatch() - watch > QUICK_SECONDS
+            is_quick = self._clock.stopwatch() - watch <= QUICK_SECONDS
+            self._slow_looks = 0 if is_quick else self._slow_looks + 1
             if resident <= self._limit_mb * MEGABYTE or tree.is_single:
                 self._note(tree.pid, resident)
                 return

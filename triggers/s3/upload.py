@@ -125,8 +125,10 @@ class Upload:
                 shutil.copyfile(away, self._path)
             finally:
                 away.unlink()
-            state = files.state_of(self._path.stat())
+            copied = files.state_of(self._path.stat())
+            assert copied is not None
             self._path.replace(path)
+            return copied
         return state
 
     def keep_as(self, path: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from triggers.s3 import files
 from triggers.s3.former_file import FormerFile
+from triggers.s3.settle import FileState
 from triggers.s3.upload import KeyRefused, Upload
 
 
@@ -29,7 +30,7 @@ def elsewhere(tmp_path: Path) -> Iterator[Path]:
         yield Path(folder)
 
 
-def put(upload: Upload, inbox: Path, key: str, body: bytes) -> files.FileState:
+def put(upload: Upload, inbox: Path, key: str, body: bytes) -> FileState:
     upload.write(body)
     return upload.move_to(inbox, key, FormerFile(inbox, inbox / key))
 
