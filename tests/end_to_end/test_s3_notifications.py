@@ -15,6 +15,7 @@ from tests.fakes.s3_api import FUNCTION, MEBIBYTE, NOTIFY, QUEUE, ROOT, Api, b64
 from tests.fakes.s3_api import api as api
 from tests.fakes.s3_api import bucket as bucket
 from tests.fakes.s3_api import folder as folder
+from triggers.s3.buckets import ARRIVING
 
 
 def test_each_operation_raises_its_own_event(api: Api) -> None:
@@ -191,7 +192,8 @@ def test_a_client_that_hangs_up_leaves_nothing_behind(api: Api, folder: Path) ->
     connection.putheader("Content-Length", str(10 * MEBIBYTE))
     connection.endheaders()
     connection.send(b"x" * 3 * MEBIBYTE)
-    wait_until(lambda: list((folder / "heard").glob(".headrace-upload-*")), "the upload has begun")
+    arriving = folder / ".headrace" / ARRIVING
+    wait_until(lambda: list(arriving.glob("*")), "the upload has begun")
     connection.close()
-    wait_until(lambda: not list((folder / "heard").glob(".headrace-upload-*")), "it is given up")
+    wait_until(lambda: not list(arriving.glob("*")), "it is given up")
     assert api.refused("head_object", Bucket="heard", Key="broken-off") == "404"
