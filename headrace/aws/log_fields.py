@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator, Sequence
 
 from headrace.aws.log_condition import NUMBERS, BadPattern, Condition, Conditions, number_of, text_matcher
 
-FIELD = re.compile(r'\[(?P<bracketed>[^\]]*)\](?!\S)|"(?P<quoted>(?:[^"\\]|\\.)*)"(?!\S)|(?P<plain>\S+)')
+WORD = re.compile(r"\S+")
+CLOSING = {"[": "]", '"': '"'}
 BETWEEN_COMMAS = re.compile(r'(?:"(?:[^"\\]|\\.)*"|%[^%]*%|[^,"%])*')
 NAME = re.compile(r"[\w.$-]+")
 ANY_NUMBER = "..."
@@ -50,11 +51,20 @@ def _fields(message: str, most: int | None = None) -> list[str]:
     """Return the fields of an event; the last of `most` is the rest of the line, if that is more than one."""
     message = message.strip()
     fields: list[str] = []
-    for found in FIELD.finditer(message):
-        if len(fields) + 1 == most and found.end() < len(message):
-            return [*fields, message[found.start() :]]
-        assert found.lastgroup is not None
-        fields.append(found[found.lastgroup])
+    ends = {"[": 0, '"': 0}  # where the next bracket or quote closes, so that each is looked for once
+    place = 0
+    while (found := WORD.search(message, place)) is not None:
+        begin, place = found.span()
+        field, opening = found[0], message[begin]
+        if opening in ends:
+            if 0 <= ends[opening] <= begin:
+                ends[opening] = message.find(CLOSING[opening], begin + 1)
+            end = ends[opening]
+            if end > begin and message[end + 1 : end + 2].strip() == "":
+                field, place = message[begin + 1 : end], end + 1
+        if len(fields) + 1 == most and place < len(message):
+            return [*fields, message[begin:]]
+        fields.append(field)
     return fields
 
 

@@ -115,6 +115,14 @@ UPDATES = [
     "ADD ADD ADD",
 ]
 STATEMENTS = ["SELECT * FROM orders", "INSERT INTO orders VALUE {'pk': 'a'}", "DROP TABLE orders", "'"]
+LOG_PATTERNS = [
+    "ERROR -timeout ?a",
+    '{ $.level = "E*" && ($.n >= 1 || $.deep[0].a IS NULL) }',
+    "[method, ..., status = 4* || status > 500, bytes]",
+    "[a=(b, c]",
+    "%(%",
+    "{",
+]
 SCHEDULES = [
     "rate(1 minute)",
     "rate(5 minutes)",
@@ -203,6 +211,7 @@ PLAUSIBLE: Mapping[str, Sequence[Any]] = {
     "ClientContext": ["e30=", "{}", "bm90IEpTT04="],
     "Pattern": [*PATTERNS, *FILTER_POLICIES],
     "EventPattern": PATTERNS,
+    "filterPattern": LOG_PATTERNS,
     "FilterPattern": [
         "",
         "ERROR",

@@ -131,3 +131,8 @@ def test_a_pattern_matches_as_in_cloudwatch(pattern: str, text: str, expected: b
 def test_what_is_no_pattern_is_refused(pattern: str) -> None:
     with pytest.raises(BadPattern):
         compiled(pattern)
+
+
+@pytest.mark.parametrize("piece", ["[ ", '"a" ', '"a ', '["[" ', "a[ "])
+def test_the_fields_of_a_long_event_are_found_in_one_pass(piece: str) -> None:
+    assert compiled("[..., last = end]")(piece * 60_000 + "end")
