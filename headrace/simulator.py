@@ -31,7 +31,7 @@ from engine.store.history import History
 from engine.store.state_folder import StateFolder
 from engine.watching import FolderWatcher
 from headrace import __version__
-from headrace.aws.listener import listen
+from headrace.aws.listener import first_need, listen
 from headrace.channels import open_channels
 from headrace.config import Configuration
 from headrace.control import announce, withdraw
@@ -328,15 +328,7 @@ class Simulator:
         what there was to do. In a simulation nobody is kept waiting, so that only the former counts.
         """
         await asyncio.to_thread(import_module, "engine.functions.environment")
-        beginnings = [asyncio.ensure_future(self._first_connection())]
-        if not self._is_simulated:
-            beginnings.append(asyncio.ensure_future(self._first_rest()))
-        try:
-            await asyncio.wait(beginnings, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for beginning in beginnings:
-                beginning.cancel()
-            await asyncio.gather(*beginnings, return_exceptions=True)
+        await first_need(self.listener, None if self._is_simulated else self._first_rest())
         services = await asyncio.to_thread(import_module, "headrace.aws.services")
         async with services.served(self):
             await asyncio.Event().wait()
@@ -344,14 +336,6 @@ class Simulator:
     async def _first_rest(self) -> None:
         await self.clock.world.sleep(SOON_SECONDS)
         await self.functions.at_rest()
-
-    async def _first_connection(self) -> None:
-        loop, connected = asyncio.get_running_loop(), asyncio.Event()
-        loop.add_reader(self.listener.socket, connected.set)
-        try:
-            await connected.wait()
-        finally:
-            loop.remove_reader(self.listener.socket)
 
     def _folder_watcher(self) -> FolderWatcher:
         if not self._is_simulated:

@@ -4,8 +4,11 @@ A connection made meanwhile waits in the kernel's queue: a simulator is ready be
 imported, which takes as long as everything else together.
 """
 
+import asyncio
 import errno
 import socket
+from collections.abc import Coroutine
+from typing import Any
 
 from engine.errors import ConfigurationError
 from engine.value import dataclass
@@ -41,6 +44,19 @@ def listen(host: str, port: int) -> Listener:
         return Listener(host, socket.create_server((host, port), family=family, backlog=BACKLOG))
     except OSError as error:
         raise ConfigurationError([_cannot_listen(host, port, error)]) from error
+
+
+async def first_need(listener: Listener, calm: Coroutine[Any, Any, None] | None) -> None:
+    """Return when somebody has connected, or when `calm` is over: then there is time to load what answers."""
+    loop, connected = asyncio.get_running_loop(), asyncio.Event()
+    loop.add_reader(listener.socket, connected.set)
+    waiting = [asyncio.ensure_future(each) for each in (connected.wait(), calm) if each is not None]
+    try:
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        loop.remove_reader(listener.socket)
+        for each in waiting:
+            each.cancel()
 
 
 def _cannot_listen(host: str, port: int, error: OSError) -> str:
