@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 # Always the same unless given, so that a simulation is the same tomorrow.
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 SEED_BITS = 32
+SAME_ADDRESS = "http://127.0.0.1:4566"  # of the endpoint, in what is told
 
 
 @click.command()
@@ -242,11 +243,19 @@ def _feed_file(path: Path | None) -> "Iterator[Callable[[Fact, Callable[[str], s
     from engine.feed import SimulatorReady
     from headrace.fact_json import fact_json
 
+    address = SAME_ADDRESS
+
     with _writable(path, "--feed") as file:
 
         def write(fact: "Fact", reword: Callable[[str], str]) -> None:
-            if not isinstance(fact, SimulatorReady):  # it names a port, which is another in every run
-                file.write(reword(fact_json(fact).decode()).encode() + b"\n")
+            nonlocal address
+            if isinstance(
+                fact, SimulatorReady
+            ):  # its port is another in every run, also in what handlers log
+                address = fact.endpoint
+            else:
+                line = reword(fact_json(fact).decode()).replace(address, SAME_ADDRESS)
+                file.write(line.encode() + b"\n")
 
         yield write
 

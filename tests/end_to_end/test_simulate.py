@@ -215,7 +215,7 @@ def test_the_users_own_files_are_not_touched(busy: Path) -> None:
     assert after == before
 
 
-def test_what_is_told_names_the_users_own_files_wherever_the_copies_are(tmp_path: Path) -> None:
+def test_what_is_told_depends_neither_on_where_the_copies_are_nor_on_the_port(tmp_path: Path) -> None:
     write(
         tmp_path,
         """
@@ -225,9 +225,10 @@ def test_what_is_told_names_the_users_own_files_wherever_the_copies_are(tmp_path
         folder = "inbox"
         """,
         """
-        import boto3
+        import boto3, os
 
         def put(event, context):
+            print("at", os.environ["AWS_ENDPOINT_URL"] + "/")
             try:
                 boto3.client("s3").put_object(Bucket="inbox", Key="there/below", Body=b"")
             except Exception as error:
@@ -249,6 +250,7 @@ def test_what_is_told_names_the_users_own_files_wherever_the_copies_are(tmp_path
     assert first.stdout == second.stdout
     told = (tmp_path / "1.jsonl").read_text()
     assert own in told
+    assert "at http://127.0.0.1:4566/" in told
     assert told == (tmp_path / "2.jsonl").read_text()
 
 
