@@ -22,6 +22,7 @@ READ_AT_ONCE = 1000
 DIFF_LINES = 20
 LINE_LENGTH = 400  # of a difference, as it is shown
 CONTROLS = {code: repr(chr(code))[1:-1] for code in (*range(32), 127)}
+SAME_ADDRESS = "http://127.0.0.1:4566"  # of the endpoint, in all states
 IDS_OF_SNS = ("MessageId", "SequenceNumber", "Signature")
 OWN_TABLES = ("headrace_", "sqlite_")
 
@@ -46,7 +47,12 @@ async def users_state(simulator: Simulator) -> State:
         state[f"events at functions.{name}"] = [*state.get(f"events at functions.{name}", ()), payload]
     for name in sorted(simulator.channels.streams):
         state[f"streams.{name}"] = sorted([line async for line in _records(simulator, name)])
-    return {place: lines for place, lines in state.items() if lines}
+    address = simulator.listener.url  # its port is another in every sandbox
+    return {
+        place: [line.replace(address, SAME_ADDRESS) for line in lines]
+        for place, lines in state.items()
+        if lines
+    }
 
 
 def difference(before: State, after: State) -> list[str]:

@@ -26,7 +26,7 @@ HANDLERS = """
 
     def stores(event, context):
         for record in event["Records"]:
-            put(record["messageId"], f'{record["body"]} at {time.time()}')
+            put(record["messageId"], f'{record["body"]} at {time.time()} by {ENDPOINT}')
 
     def counts(event, context):
         try:
