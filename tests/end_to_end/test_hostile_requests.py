@@ -335,7 +335,13 @@ SCOPED = "AWS4-HMAC-SHA256 Credential=x/20260101/us-east-1/{}/aws4_request, Sign
 PROTOCOLS = [
     pytest.param("POST", "/", b"{}", {**JSON, "X-Amz-Target": "AmazonSQS.ListQueues"}, id="JSON"),
     pytest.param("POST", "/", b"{}", {**JSON, "X-Amz-Target": "Logs_20140328.DescribeLogGroups"}, id="logs"),
-    pytest.param("POST", "/", b"{}", {**JSON, "X-Amz-Target": "AmazonSSM.DescribeParameters"}, id="moto"),
+    pytest.param(
+        "POST",
+        "/",
+        b"{}",
+        {**JSON, "X-Amz-Target": "AmazonSSM.DescribeParameters", "Authorization": SCOPED.format("ssm")},
+        id="moto",
+    ),
     pytest.param(
         "POST",
         "/",
