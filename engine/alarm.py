@@ -1,6 +1,7 @@
 """Waits that something may end early."""
 
 import asyncio
+from contextlib import suppress
 from datetime import datetime
 
 from engine.clock import Clock
@@ -8,13 +9,8 @@ from engine.clock import Clock
 
 async def wait_until(event: asyncio.Event, moment: datetime, clock: Clock) -> bool:
     """Return at `moment`, or as soon as `event` is set; say whether it is set."""
-    if event.is_set() or moment <= clock.now():
-        return event.is_set()
-    alarm = asyncio.ensure_future(clock.sleep_until(moment))
-    waiting = asyncio.ensure_future(event.wait())
-    try:
-        await asyncio.wait((alarm, waiting), return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        alarm.cancel()
-        waiting.cancel()
+    while not event.is_set() and (left := (moment - clock.now()).total_seconds()) > 0:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(min(left, clock.longest_nap)):
+                await event.wait()
     return event.is_set()

@@ -17,6 +17,7 @@ from concurrent.futures import Executor
 from contextlib import AbstractContextManager
 from contextvars import Context
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, TypeVarTuple
 
 if TYPE_CHECKING or sys.platform != "win32":
@@ -33,6 +34,7 @@ VIRTUAL_START = datetime(2026, 1, 1, tzinfo=UTC)
 EARLIEST, LATEST = datetime(1971, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 DIGITS = 6  # of a second, which moments have
 FINEST_RESOLUTION = 1e-9  # seconds
+TURNS_BETWEEN_LOOKS = 32  # of the loop in virtual time, at the sockets
 LONGEST_NAP_SECONDS = 60.0  # a laptop's sleep stops timers, not the wall clock: look again now and then
 
 
@@ -165,6 +167,7 @@ class VirtualTimeLoop(SimulatorLoop):
         self.runs_inline = inline
         self._start = start
         self._elapsed = 0.0
+        self._turns = 0  # since the last look at the sockets
         self._real_timers: list[tuple[float, int, _RealTimer]] = []
         self._real_timer_ids = itertools.count()
         super().__init__()
@@ -207,6 +210,10 @@ class VirtualTimeLoop(SimulatorLoop):
         return timer
 
     def _run_once(self) -> None:
+        if self._ready and self._turns < TURNS_BETWEEN_LOOKS:
+            self._run_ready()
+            return
+        self._turns = 0
         if not self._at_rest():
             if self._outside and not self._ready:
                 self._wait_for_outside()
@@ -216,6 +223,14 @@ class VirtualTimeLoop(SimulatorLoop):
         elif (timer := self._next_timer()) is not None:
             self._pass_to(timer.when())
         super()._run_once()
+
+    def _run_ready(self) -> None:
+        """Run what is ready now, without a look at the sockets: no time passes before all of it is done."""
+        self._turns += 1
+        for _ in range(len(self._ready)):
+            handle = self._ready.popleft()
+            if not handle.cancelled():
+                handle._run()
 
     def _pass_to(self, elapsed: float) -> None:
         self._elapsed = max(self._elapsed, elapsed)
@@ -264,6 +279,11 @@ class Clock:
         """Return at `moment`, at once when it has passed."""
         while (left := (moment - self._loop.wall()).total_seconds()) > 0:  # noqa: ASYNC110 - the timer itself
             await asyncio.sleep(min(left, self._loop.longest_nap()))
+
+    @property
+    def longest_nap(self) -> float:
+        """How many seconds a timer may be ahead, before the time that is left is to be looked at again."""
+        return self._loop.longest_nap()
 
     def outside(self) -> AbstractContextManager[None]:
         """Mark the enclosed wait as work outside the loop: virtual time stands still meanwhile."""
@@ -324,7 +344,12 @@ class WorldClock:
 
     async def sleep(self, seconds: float) -> None:
         """Return after so many seconds."""
-        await self.wait(asyncio.Event(), seconds)
+        over: asyncio.Future[None] = self._loop.create_future()
+        timer = self.call_after(max(0.0, seconds), partial(over.set_result, None))
+        try:
+            await over
+        finally:
+            timer.cancel()
 
     async def wait(self, event: asyncio.Event, seconds: float) -> bool:
         """Return when `event` is set, after so many seconds at the latest; say whether it is set."""
