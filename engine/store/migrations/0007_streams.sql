@@ -28,4 +28,4 @@ CREATE TABLE kinesis_records (
     partition_key TEXT    NOT NULL,
     data          BLOB    NOT NULL,
     PRIMARY KEY (shard, position)
-) STRICT, WITHOUT ROWID;
+) STRICT;  -- with ROWID: without, to compare a key with that of a record of 10 MB reads all of it
