@@ -1,6 +1,6 @@
 """Says what happens to the simulator's own files while it runs: its configuration and its state folder."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Literal
@@ -8,7 +8,7 @@ from typing import Literal
 from engine.clock import Clock
 from engine.feed import Feed, Notice
 from engine.store.state_folder import DATABASE
-from engine.watching import FolderWatcher, Hint, Listener
+from engine.watching import FolderWatcher, Hint
 from headrace.config import Configuration
 
 
@@ -33,9 +33,10 @@ class OwnFiles:
         path = self._configuration.path.resolve()
         known = _content(path)
 
-        def look(_: Sequence[Hint]) -> None:
+        def look() -> None:
             nonlocal known
-            if (now := _content(path)) != known:
+            now = _content(path)
+            if now and now != known:  # an empty one is about to be written
                 known = now
                 self._notice("info", path, "the configuration has changed: stop and start again to apply it")
 
@@ -47,7 +48,7 @@ class OwnFiles:
         database = path / DATABASE
         is_gone = False
 
-        def look(_: Sequence[Hint]) -> None:
+        def look() -> None:
             nonlocal is_gone
             if not is_gone and not database.exists():
                 is_gone = True
@@ -56,9 +57,16 @@ class OwnFiles:
 
         self._watch_beside(path, look)
 
-    def _watch_beside(self, path: Path, look: Listener) -> None:
+    def _watch_beside(self, path: Path, look: Callable[[], None]) -> None:
+        """Look when something happens to `path`, whatever else is written beside it."""
+        place = str(path)
+
+        def listen(hints: Sequence[Hint]) -> None:
+            if any(hint.path == place or hint.overflow for hint in hints):
+                look()
+
         with suppress(OSError):  # a convenience: without it everything else works
-            self._watcher.watch(path.parent, look, recursive=False)
+            self._watcher.watch(path.parent, listen, recursive=False)
 
     def _notice(self, level: Literal["info", "error"], path: Path, text: str) -> None:
         self._feed.publish(Notice(self._clock.now(), level, path.name, text))
