@@ -18,6 +18,7 @@ from engine.store.database import Store
 from engine.value import dataclass
 
 WRITE_AFTER = timedelta(seconds=0.5)
+WRITE_AFTER_SIMULATED = timedelta(minutes=30)  # which pass at once: nobody looks at the history meanwhile
 MESSAGE_LIMIT = 500  # characters of an error message
 
 
@@ -85,7 +86,8 @@ class History:
             self._writer = asyncio.get_running_loop().create_task(self._write_soon(), name="history")
 
     async def _write_soon(self) -> None:
-        await self._clock.world.sleep(WRITE_AFTER.total_seconds())
+        after = WRITE_AFTER_SIMULATED if self._clock.runs_inline else WRITE_AFTER
+        await self._clock.world.sleep(after.total_seconds())
         self._writer = None
         await self.write()
 

@@ -92,6 +92,7 @@ def simulate(
 
     from engine.clock import LATEST
     from headrace.config import load
+    from headrace.simulation.one_processor import stay_on_one_processor
     from headrace.simulation.run import LONGEST, Plan
     from headrace.simulation.sandbox import own_words
 
@@ -105,6 +106,7 @@ def simulate(
     plan = Plan(begin, min(LONGEST, LATEST - begin) if length is None else length, until_idle, seed)
     script = _script(script_path, configuration, plan, length)
     watch = perf_counter()
+    stay_on_one_processor()
     with ExitStack() as stack:
         publish = stack.enter_context(_feed_file(feed_path))
         page = None if html_path is None else stack.enter_context(_writable(html_path, "--html"))

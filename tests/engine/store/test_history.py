@@ -1,6 +1,6 @@
 import asyncio
 
-from engine.clock import Clock
+from engine.clock import VIRTUAL_START, Clock, running_clock, simulate
 from engine.feed import Feed
 from engine.store.database import Store
 from engine.store.history import History, PastInvocation, past_invocations
@@ -20,6 +20,19 @@ async def test_finished_invocations_are_written_together_a_moment_later(
         assert await all_of(store) == []
         await asyncio.sleep(1)
         assert [row.function for row in await all_of(store)] == ["a", "b"]
+
+
+def test_in_simulated_time_it_is_written_seldom(feed: Feed) -> None:
+    async def main() -> None:
+        clock = running_clock()
+        async with Store(None, clock) as store, History(store, feed, clock, limit=100):
+            feed.publish(finished(function="a"))
+            await asyncio.sleep(60)
+            assert await all_of(store) == []
+            await asyncio.sleep(3600)
+            assert [row.function for row in await all_of(store)] == ["a"]
+
+    simulate(main(), VIRTUAL_START)
 
 
 async def test_what_is_left_is_written_at_the_end(store: Store, feed: Feed, clock: Clock) -> None:
