@@ -1,5 +1,6 @@
 """`headrace simulate`: the configuration in virtual time."""
 
+import logging
 import shlex
 import signal
 import sys
@@ -218,6 +219,9 @@ def _interrupted_at_once() -> "Iterator[None]":
     """Let SIGINT and SIGTERM end all work at once: nothing is lost by it that anybody keeps."""
 
     def interrupt(*_: object) -> None:
+        # What is torn off in the middle of its work has nothing to say that a user could need.
+        logging.getLogger("asyncio").disabled = True
+        sys.unraisablehook = lambda _: None
         raise KeyboardInterrupt
 
     before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}

@@ -1,6 +1,6 @@
 """A simulation and its functions stay on one processor.
 
-They take turns, so that a second one would only ever wake up for its turn: that costs more than the turn's work.
+They take turns, so that a second one would only ever wake up for its turn, which takes longer than the turn.
 """
 
 import os
@@ -12,7 +12,7 @@ PROCESSOR = 36  # the 39th field; the third is the first one after the name in b
 
 
 def stay_on_one_processor() -> None:
-    """Keep this process, and all that it starts from now on, where it is; nothing where that cannot be done."""
+    """Keep this process, and all that it starts from now on, where it is, if the system can do that."""
     if not hasattr(os, "sched_setaffinity"):
         return
     with suppress(OSError, IndexError, ValueError):
