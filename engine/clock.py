@@ -32,7 +32,7 @@ VIRTUAL_START = datetime(2026, 1, 1, tzinfo=UTC)
 # Where a clock may be: the store counts from 1970, before which nobody is to look back for what is kept for a
 # year, and nanoseconds, in which S3's sequencers are, until 2262.
 EARLIEST, LATEST = datetime(1971, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
-DIGITS = 6  # of a second, which moments have
+DIGITS_OF_MOMENTS = 6  # of their seconds
 FINEST_RESOLUTION = 1e-9  # seconds
 TURNS_BETWEEN_LOOKS = 32  # of the loop in virtual time, at the sockets
 LONGEST_NAP_SECONDS = 60.0  # a laptop's sleep stops timers, not the wall clock: look again now and then
@@ -167,7 +167,7 @@ class VirtualTimeLoop(SimulatorLoop):
         self.runs_inline = inline
         self._start = start
         self._elapsed = 0.0
-        self._turns = 0  # since the last look at the sockets
+        self._turns_without_look = 0
         self._real_timers: list[tuple[float, int, _RealTimer]] = []
         self._real_timer_ids = itertools.count()
         super().__init__()
@@ -188,7 +188,7 @@ class VirtualTimeLoop(SimulatorLoop):
         self, when: float, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None
     ) -> asyncio.TimerHandle:
         """As asyncio does, at a whole microsecond, as moments are: a timer for a moment is due at it."""
-        return super().call_at(round(when, DIGITS), callback, *args, context=context)
+        return super().call_at(round(when, DIGITS_OF_MOMENTS), callback, *args, context=context)
 
     def run_in_executor(
         self, executor: Executor | None, func: Callable[[*Ts], T], *args: *Ts
@@ -210,10 +210,10 @@ class VirtualTimeLoop(SimulatorLoop):
         return timer
 
     def _run_once(self) -> None:
-        if self._ready and self._turns < TURNS_BETWEEN_LOOKS:
+        if self._ready and self._turns_without_look < TURNS_BETWEEN_LOOKS:
             self._run_ready()
             return
-        self._turns = 0
+        self._turns_without_look = 0
         if not self._at_rest():
             if self._outside and not self._ready:
                 self._wait_for_outside()
@@ -226,7 +226,7 @@ class VirtualTimeLoop(SimulatorLoop):
 
     def _run_ready(self) -> None:
         """Run what is ready now, without a look at the sockets: no time passes before all of it is done."""
-        self._turns += 1
+        self._turns_without_look += 1
         for _ in range(len(self._ready)):
             handle = self._ready.popleft()
             if not handle.cancelled():

@@ -11,8 +11,6 @@ from contextlib import suppress
 import psutil
 
 MEGABYTE = 1024 * 1024
-PAGE_BYTES = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
-HAS_STATM = os.path.exists("/proc/self/statm")  # noqa: PTH110 - once, at the start
 LOOKS_BETWEEN_SEARCHES = 8
 
 
@@ -80,20 +78,9 @@ def processes(pids: Iterable[int]) -> list[psutil.Process]:
 
 
 def _resident(process: psutil.Process) -> int:
-    if HAS_STATM:
-        return _resident_on_linux(process.pid)
     try:
         return int(process.memory_info().rss)
     except psutil.Error:
-        return 0
-
-
-def _resident_on_linux(pid: int) -> int:
-    """Return what psutil would, in a third of its time: it is asked for again and again."""
-    try:
-        with open(f"/proc/{pid}/statm", "rb", buffering=0) as file:  # noqa: PTH123 - as in _children
-            return int(file.read().split()[1]) * PAGE_BYTES
-    except (OSError, IndexError):  # it has ended
         return 0
 
 

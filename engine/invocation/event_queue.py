@@ -25,6 +25,7 @@ from engine.invocation import event_table, retry, settlement
 from engine.invocation.event import AsyncEvent
 from engine.invocation.event_table import QueuedEvent
 from engine.invocation.settlement import Attempt, EventInvokeConfig
+from engine.store.brevity import Brevity
 from engine.store.database import Store
 
 if TYPE_CHECKING:
@@ -111,7 +112,8 @@ class EventQueue:
         """
         if event.function not in self._dispatchers:
             raise ResourceNotFound("Function", event.function)
-        await self._store.write(partial(self.insert, events=(event,)), brief=True)
+        brief = self._dispatchers[event.function].is_brief_with(event.payload)
+        await self._store.write(partial(self.insert, events=(event,)), brief=brief)
         self.wake()
         about = event.payload[:SHOWN_PAYLOAD_BYTES].decode(errors="replace")
         self._feed.publish(
@@ -209,6 +211,7 @@ class _Dispatcher:
         self._in_hand = 0
         self._more_is_due = False
         self._stopping = False
+        self._brevity = Brevity()
         self._trouble: str | None = None  # what was last told of, so that it is told once
         self._changed = asyncio.Event()
 
@@ -223,6 +226,11 @@ class _Dispatcher:
         if event.qualifier is None:
             return self.config
         return self.qualified.get(event.qualifier, self.config)
+
+    def is_brief_with(self, payload: bytes) -> bool:
+        """Take notice of a new event; say whether it is brief to store it."""
+        self._brevity.see((len(payload),))
+        return self._brevity.is_brief
 
     def wake(self) -> None:
         """Look at the queue again."""
@@ -251,6 +259,7 @@ class _Dispatcher:
         if room > 0:
             claiming = partial(event_table.claim, function=self.function, now=self._clock.now(), limit=room)
             events, next_due = await self._write(claiming)
+            self._brevity.see(len(event.payload) for event in events)
             for event in events if self._faults is None else self._faults.reordered(self.place, events):
                 self._in_hand += 1
                 group.create_task(self._handle(event))
@@ -373,7 +382,7 @@ class _Dispatcher:
         pause = timedelta(seconds=1)
         while True:
             try:
-                result = await self._store.write(operation, brief=True)
+                result = await self._store.write(operation, brief=self._brevity.is_brief)
             except StoreError as error:
                 if self._stopping:
                     raise

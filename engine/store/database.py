@@ -95,10 +95,10 @@ class Store:
             self._committing = loop.create_task(self._commit_groups(), name="store commits")
         return await future
 
-    async def read(self, operation: Callable[[sqlite3.Connection], T], *, brief: bool = False) -> T:
+    async def read(self, operation: Callable[[sqlite3.Connection], T]) -> T:
         """Run `operation` between two groups, so that it sees only what is committed; return its result."""
         try:
-            return await self._run(operation, brief=brief)
+            return await self._run(operation)
         except sqlite3.OperationalError as error:
             raise self._explain(error) from error
 

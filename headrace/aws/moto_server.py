@@ -18,9 +18,8 @@ from moto.moto_server.werkzeug_app import (
 from werkzeug.serving import make_server
 
 OUTCOME = "X-Headrace-Outcome"
-TAKEN_FOR_UNKNOWN = (
-    "s3"  # what moto thinks a request is for that names no service; Headrace answers S3 itself
-)
+# What moto takes a request for that names no service; Headrace answers S3 itself.
+TAKEN_FOR_UNKNOWN = "s3"
 
 
 class Outcomes:

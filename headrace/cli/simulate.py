@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 # Always the same unless given, so that a simulation is the same tomorrow.
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 SEED_BITS = 32
-SAME_ADDRESS = "http://127.0.0.1:4566"  # of the endpoint, in what is told
 
 
 @click.command()
@@ -248,6 +247,7 @@ def _feed_file(path: Path | None) -> "Iterator[Callable[[Fact, Callable[[str], s
         return
     from engine.feed import SimulatorReady
     from headrace.fact_json import fact_json
+    from headrace.simulation.sandbox import SAME_ADDRESS
 
     address = SAME_ADDRESS
 
@@ -255,10 +255,8 @@ def _feed_file(path: Path | None) -> "Iterator[Callable[[Fact, Callable[[str], s
 
         def write(fact: "Fact", reword: Callable[[str], str]) -> None:
             nonlocal address
-            if isinstance(
-                fact, SimulatorReady
-            ):  # its port is another in every run, also in what handlers log
-                address = fact.endpoint
+            if isinstance(fact, SimulatorReady):
+                address = fact.endpoint  # its port is another in every run, also in what handlers log
             else:
                 line = reword(fact_json(fact).decode()).replace(address, SAME_ADDRESS)
                 file.write(line.encode() + b"\n")

@@ -1,5 +1,4 @@
-"""What a function may have changed: files in buckets, rows, messages in queues, records in streams, and
-events that it has sent to functions."""
+"""What a function may have changed: files, rows, messages, records, and events it has sent to functions."""
 
 import difflib
 import hashlib
@@ -12,6 +11,7 @@ from typing import Any
 import orjson
 
 from engine.mapping.source import StartingPosition
+from headrace.simulation.sandbox import SAME_ADDRESS
 from headrace.simulator import Simulator
 from headrace.sources import bucket_folders, database_path
 from triggers.dynamodb.table_schema import quoted
@@ -22,7 +22,6 @@ READ_AT_ONCE = 1000
 DIFF_LINES = 20
 LINE_LENGTH = 400  # of a difference, as it is shown
 CONTROLS = {code: repr(chr(code))[1:-1] for code in (*range(32), 127)}
-SAME_ADDRESS = "http://127.0.0.1:4566"  # of the endpoint, in all states
 IDS_OF_SNS = ("MessageId", "SequenceNumber", "Signature")
 OWN_TABLES = ("headrace_", "sqlite_")
 

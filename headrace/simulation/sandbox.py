@@ -17,6 +17,8 @@ from engine.store.state_folder import StateFolder
 from headrace.config import Configuration
 from headrace.sources import database_path
 
+SAME_ADDRESS = "http://127.0.0.1:4566"  # of the endpoint in what is told, whatever its port is
+
 
 @contextmanager
 def temporary_folder() -> Iterator[Path]:

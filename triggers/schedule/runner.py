@@ -40,6 +40,7 @@ from triggers.schedule.position import (
 from triggers.schedule.schedule import Schedule
 
 FIRINGS_PER_WRITE = 500
+FEW_RUNS = 8  # that are briefly written
 SHORTEST_RETRY = timedelta(seconds=1)
 LONGEST_RETRY = timedelta(seconds=30)
 
@@ -328,7 +329,7 @@ class ScheduleRunner:
                 forget(connection, each.key)
             return outcomes, completed
 
-        outcomes, completed = await self._store.write(operation, brief=True)
+        outcomes, completed = await self._store.write(operation, brief=len(runs) <= FEW_RUNS)
         self._acceptor.wake()
         self._tell(runs)
         if self._courier is not None:

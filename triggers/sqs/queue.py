@@ -17,6 +17,7 @@ from engine.clock import Clock
 from engine.errors import StoreError
 from engine.feed import Feed, MessageRedriven
 from engine.mapping.source import QueueMessage
+from engine.store.brevity import Brevity
 from engine.store.database import Store
 from triggers.sqs import receipts, validation
 from triggers.sqs.arrivals import Arrivals
@@ -81,6 +82,7 @@ class Queue:
         self.is_deleted = False
         self._in_hand: dict[str, Receipt] = {}
         self.created_at = self.changed_at = self._swept_at = clock.now()
+        self._brevity = Brevity()
         self._in_flight_most = in_flight_most
         self._in_flight_at_most = in_flight_most  # not known yet, which makes the first receive count
 
@@ -102,8 +104,9 @@ class Queue:
         for message in messages:
             validation.check(self.attributes, message)
         now = self._clock.now()
+        self._brevity.see(len(message.body) for message in messages)
         sending = partial(send, queue=self.attributes, messages=messages, now=now)
-        sent = await self._store.write(sending, brief=True)
+        sent = await self._store.write(sending, brief=self._brevity.is_brief)
         self.wake()
         if now >= self._swept_at + SWEEP_INTERVAL:  # where nobody receives, nobody finds what has expired
             self._swept_at = now
@@ -216,7 +219,7 @@ class Queue:
         hiding = partial(
             receipts.hide_longer, queue=self.attributes, receipts=found, timeout=timeout, now=now
         )
-        await self._store.write(hiding, brief=True)
+        await self._store.write(hiding, brief=self._brevity.is_brief)
 
     async def leave_hidden(self, receipt_handles: Sequence[str]) -> None:
         """Let messages go that were not processed: they show again when their timeouts end."""
@@ -241,7 +244,7 @@ class Queue:
             timeout=timeout,
             now=self._clock.now(),
         )
-        outcome = await self._store.write(changing, brief=True)
+        outcome = await self._store.write(changing, brief=self._brevity.is_brief)
         self.wake()
         if outcome == "expired":
             raise _expired(receipt_handle)
@@ -349,12 +352,13 @@ class Queue:
         if self._faults is not None:
             wanted = self._faults.drawn(wanted, queue)
         operation = partial(receive, queue=queue, wanted=wanted, now=self._clock.now())
-        claiming = asyncio.ensure_future(self._store.write(operation, brief=True))
+        claiming = asyncio.ensure_future(self._store.write(operation, brief=self._brevity.is_brief))
         try:
             received = await asyncio.shield(claiming)
         except asyncio.CancelledError:
             await self._undo_claim(claiming)
             raise
+        self._brevity.see(len(row.body) for row in received.rows)
         self._in_flight_at_most += len(received.rows)
         self._tell_of_redriven(received)
         if self._faults is not None:
@@ -407,7 +411,7 @@ class Queue:
 
     async def _delete(self, found: Sequence[Receipt]) -> list[receipts.DeleteOutcome]:
         deleting = partial(receipts.delete, queue=self.attributes, receipts=found, now=self._clock.now())
-        outcomes = await self._store.write(deleting, brief=True)
+        outcomes = await self._store.write(deleting, brief=self._brevity.is_brief)
         if self.is_fifo or self._in_flight_at_most >= self._in_flight_most:
             self.wake()  # the rest of the groups may follow; there is room for more
         return outcomes
