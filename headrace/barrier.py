@@ -76,14 +76,17 @@ class Barrier:
         return True
 
     async def _look(self) -> None:
-        sources = self._simulator.sources
-        looks = {f"buckets.{name}": bucket.look for name, bucket in sources.buckets.items()}
-        looks |= {f"tables.{name}": table.look for name, table in sources.tables.items()}
+        looks: dict[str, Callable[[], Awaitable[None]]] = {}
+        for region in self._simulator.regions:
+            sources, prefix = region.sources, region.prefix
+            looks |= {f"{prefix}buckets.{name}": bucket.look for name, bucket in sources.buckets.items()}
+            looks |= {f"{prefix}tables.{name}": table.look for name, table in sources.tables.items()}
         async with asyncio.TaskGroup() as group:
             for name, look in looks.items():
                 group.create_task(self._see(name, look), name=f"{name} looks")
         if self._simulator.faults is not None:  # which may have kept work from those who do it
-            await self._simulator.safety_net.look()
+            for region in self._simulator.regions:
+                await region.safety_net.look()
 
     async def _see(self, name: str, look: Callable[[], Awaitable[None]]) -> None:
         self.looking.add(name)

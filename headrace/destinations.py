@@ -70,7 +70,7 @@ class Destinations:
             kind, name = resolve(arn, EVENT_KINDS)
         except ValueError:
             return False
-        if arn.split(":")[3:5] != [self._account.region, self._account.account_id]:
+        if not self._is_here(arn):
             return False
         if kind == "queues":
             return name in self._channels.queues
@@ -81,6 +81,8 @@ class Destinations:
         try:
             kind, name = resolve(arn, ("queues", "topics", "event_buses"))
         except ValueError:
+            return None
+        if not self._is_here(arn):
             return None
         if kind == "topics":
             return self._topic(name, "Amazon S3 Notification") if self._topics.has(name) else None
@@ -94,7 +96,7 @@ class Destinations:
             _, name = resolve(arn, ("topics",))
         except ValueError:
             return None
-        return self._topic(name) if self._topics.has(name) else None
+        return None if not self._is_here(arn) else self._topic(name) if self._topics.has(name) else None
 
     def of_records(self, arn: str) -> FailureDestination | None:
         """Return where the records go that a stream's mapping gave up; None when it is not there."""
@@ -102,11 +104,17 @@ class Destinations:
             kind, name = resolve(arn, RECORD_KINDS)
         except ValueError:
             return None
+        if kind != "buckets" and not self._is_here(arn):
+            return None
         if kind == "topics":
             return MessageDestination(self._topic(name)) if self._topics.has(name) else None
         if kind == "buckets":
             return self._bucket(name)
         return MessageDestination(self._queue(name)) if name in self._channels.queues else None
+
+    def _is_here(self, arn: str) -> bool:
+        """Say whether an ARN is of this region and account; a bucket's names neither."""
+        return arn.split(":")[3:5] == [self._account.region, self._account.account_id]
 
     def _bucket(self, name: str) -> FailureDestination | None:
         from triggers.s3.destination import BucketDestination

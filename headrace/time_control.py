@@ -134,11 +134,11 @@ class TimeControl:
             )
 
     def _at_work(self, barrier: Barrier) -> list[str]:
-        functions = self._simulator.functions
         at_work = [
-            f"functions.{name}: {running} running"
-            for name in functions.versions.names()
-            if (running := functions.figures(name)["running"])
+            f"{region.prefix}functions.{name}: {running} running"
+            for region in self._simulator.regions
+            for name in region.functions.versions.names()
+            if (running := region.functions.figures(name)["running"])
         ]
         at_work += [f"{name}: being looked at" for name in sorted(barrier.looking)]
         return at_work or ["new work comes faster than it is done"]

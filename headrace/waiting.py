@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from engine.invocation.event_table import postponed_by_function
 from engine.value import dataclass
 
 if TYPE_CHECKING:
+    from headrace.region import Region
     from headrace.simulator import Simulator
 
 
@@ -19,6 +21,7 @@ class Waiting:
     """So many things of one kind that wait at a resource, the first of them until a moment.
 
     `until` is None for what is in somebody else's hands; `function` is who gets them, where that is certain.
+    A `resource` of another region than the configured one begins with its name.
     """
 
     resource: str
@@ -52,26 +55,31 @@ class Waiting:
 
 
 async def what_waits(simulator: "Simulator") -> list[Waiting]:
-    """Return what waits for its time now, the soonest first."""
+    """Return what waits for its time now, the soonest first, in all regions."""
     now = simulator.clock.now()
-    found = await simulator.store.read(lambda connection: _stored(connection, now))
-    if simulator.mappings is not None:
-        for source, function, wait in simulator.mappings.waits():
+    found = [each for region in simulator.regions for each in await _waits_in(region, now)]
+    return sorted(found, key=lambda waiting: (waiting.until is None, waiting.until or now, waiting.resource))
+
+
+async def _waits_in(region: "Region", now: datetime) -> list[Waiting]:
+    found = await region.store.read(lambda connection: _stored(connection, now))
+    if region.mappings is not None:
+        for source, function, wait in region.mappings.waits():
             kind = "message" if source.startswith("queues.") else "record"
             found.append(Waiting(source, kind, wait.count, wait.reason, wait.until, function))
-    for name, bucket in simulator.sources.buckets.items():
+    for name, bucket in region.sources.buckets.items():
         if held_up := bucket.held_up():
             found.append(Waiting(f"buckets.{name}", "file", len(held_up), "being written"))
-    return sorted(found, key=lambda waiting: (waiting.until is None, waiting.until or now, waiting.resource))
+    return [replace(each, resource=region.prefix + each.resource) for each in found]
 
 
 def what_comes_next(simulator: "Simulator", waiting: Sequence[Waiting]) -> Waiting | None:
     """Return what happens by itself next: the soonest of what waits and of the schedules."""
-    runs = simulator.event_services.next_runs()
     coming = [each for each in waiting if each.until is not None]
     coming += [
-        Waiting(f"schedules.{name}", "run", 1, "schedule", moment)
-        for name, moment in runs.items()
+        Waiting(f"{region.prefix}schedules.{name}", "run", 1, "schedule", moment)
+        for region in simulator.regions
+        for name, moment in region.event_services.next_runs().items()
         if moment is not None
     ]
     return min(coming, key=lambda each: (each.until, each.resource), default=None)

@@ -40,7 +40,7 @@ from headrace.aws.http_server import LOGGER as HTTP_LOGGER
 from headrace.aws.http_server import HttpServer, name_the_fault_of_a_client
 from headrace.aws.listener import BACKLOG, Listener
 from headrace.aws.signature_errors import SignatureRefused, saying
-from headrace.aws.signature_scope import signed_service
+from headrace.aws.signature_scope import Scope, scope_of, signed_service
 
 LOGGER = logging.getLogger(__name__)
 
@@ -84,6 +84,9 @@ class Handlers:
     other: Handler = refuse
 
 
+Elsewhere = Callable[[Scope, Mapping[str, str]], Awaitable[Handlers] | None]
+
+
 class Endpoint:
     """Listens while entered with `async with`; on leaving, requests in progress may end within the grace.
 
@@ -99,10 +102,12 @@ class Endpoint:
         during: Callable[[str | None], AbstractAsyncContextManager[object]] = nullcontext,
         let_in: Callable[[BufferedRequest], Awaitable[None]] | None = None,
         now: Callable[[], datetime] | None = None,
+        elsewhere: Elsewhere = lambda _scope, _headers: None,
     ) -> None:
         """Each request is answered within what `during` returns for its trace header.
 
-        `let_in` raises SignatureRefused. `now` dates the answers where time is not the real one.
+        `let_in` raises SignatureRefused. `now` dates the answers where time is not the real one. What is
+        signed for another region or account is for the handlers that `elsewhere` returns.
         """
         self._listener = listener
         self._handlers = handlers
@@ -110,6 +115,7 @@ class Endpoint:
         self._during = during
         self._let_in = let_in
         self._now = now
+        self._elsewhere = elsewhere
         self._only_local_names = is_local_name(listener.host)
         self._http: web.Server | None = None
         self._server: asyncio.Server | None = None
@@ -189,19 +195,20 @@ class Endpoint:
             return await self._handlers.control(request)
         if self._let_in is not None:
             await self._let_in(request)
+        scope, handlers = scope_of(request.headers.get("Authorization"), path), self._handlers
+        if scope is not None and (other := self._elsewhere(scope, request.headers)) is not None:
+            handlers = await other
         if path.startswith(LAMBDA_PATHS):
-            return await self._handlers.lambda_(request)
+            return await handlers.lambda_(request)
         target = request.headers.get("X-Amz-Target")
         if target is not None:
-            handler = self._handlers.targets.get(target.rpartition(".")[0], self._handlers.other)
-            return await handler(request)
-        service = signed_service(request.headers.get("Authorization"), path)
+            return await handlers.targets.get(target.rpartition(".")[0], handlers.other)(request)
+        service = None if scope is None else scope.service
         if service is None and (form := await _query_form(request)) is not None:
             service = form_service(form, request.path)
         if service is None or service == "s3":
-            handler = self._handlers.other if _is_beside_s3(request) else self._handlers.s3
-            return await handler(request)
-        return await self._handlers.signed.get(service, self._handlers.other)(request)
+            return await (handlers.other if _is_beside_s3(request) else handlers.s3)(request)
+        return await handlers.signed.get(service, handlers.other)(request)
 
     def _refusal(self, request: web.BaseRequest) -> web.Response | None:
         headers = request.headers

@@ -27,7 +27,7 @@ from headrace.function_archive import FunctionArchives
 from headrace.sources import bucket_folders
 
 if TYPE_CHECKING:
-    from headrace.simulator import Simulator
+    from headrace.region import Region
 
 OPERATIONS: Mapping[str, Callable[[Plane, Parameters], Awaitable[Answer]]] = {
     **lambda_event_invoke.OPERATIONS,
@@ -49,9 +49,9 @@ BODY_BYTES = 70_167_211  # of CreateFunction, whose code is in base64
 class LambdaControl:
     """Answers the operations of the control plane."""
 
-    def __init__(self, simulator: "Simulator") -> None:
-        self._simulator = simulator
-        configuration = simulator.configuration
+    def __init__(self, region: "Region") -> None:
+        self._region = region
+        configuration = region.configuration
         besides = [configuration.state.resolve(), *bucket_folders(configuration)]
         self._declared = FunctionArchives(configuration.functions, besides)
         self._protocol = RestJson(service_model("lambda", "2015-03-31"), LIMITS)
@@ -82,13 +82,13 @@ class LambdaControl:
         return await give_away(await self._plane(), path)
 
     async def _plane(self) -> Plane:
-        simulator = self._simulator
+        region = self._region
         return Plane(
-            await simulator.deployments(),
+            await region.deployments(),
             self._declared,
-            simulator.configuration.account,
-            simulator.clock,
-            simulator.listener.url,
-            simulator.sources.buckets,
-            simulator.destinations.has,
+            region.configuration.account,
+            region.clock,
+            region.world.url(),
+            region.sources.buckets,
+            region.destinations.has,
         )

@@ -12,6 +12,7 @@ from engine.arn import Account
 from engine.clock import Clock
 from engine.feed import Feed, Notice
 from headrace.aws.error_body import refusal
+from headrace.aws.http_server import BAD_REQUEST
 from headrace.aws.moto import Moto, MotoFailed, has_moto
 from headrace.aws.unknown_request import describe
 
@@ -47,6 +48,8 @@ class OtherServices:
             return unknown.refuse("is not simulated by Headrace.")
         if not self._has_extra():
             return unknown.refuse(EXTRA)
+        if not _is_text(request):
+            return refusal(unknown.form, 400, BAD_REQUEST, "The request line or a header is not UTF-8.")
         if not self._has_been_told:
             self._has_been_told = True
             self._feed.publish(Notice(self._clock.now(), "info", "moto", NOTICE))
@@ -60,3 +63,13 @@ class OtherServices:
     async def close(self) -> None:
         """End moto's server, if it was started."""
         await self._moto.close()
+
+
+def _is_text(request: web.BaseRequest) -> bool:
+    """Say whether a request's head can be passed on: bytes that are no UTF-8 have been read as surrogates."""
+    try:
+        for text in (request.raw_path, *request.headers.keys(), *request.headers.values()):
+            text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

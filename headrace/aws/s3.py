@@ -25,14 +25,16 @@ from headrace.aws import (
 )
 from headrace.aws.rest_xml import S3Error
 from headrace.aws.s3_address import operation_name, parse_address
-from headrace.aws.s3_call import Call, Operation, Surroundings
+from headrace.aws.s3_call import Call, Operation
 from headrace.aws.s3_errors import no_such_bucket, not_simulated
+from headrace.aws.s3_everywhere import BucketsEverywhere, Surroundings
 from triggers.s3.bucket import BucketDeleted
 from triggers.s3.event import host_id
 from triggers.s3.keys import LONGEST_KEY_BYTES
 
 if TYPE_CHECKING:
-    from headrace.simulator import Simulator
+    from headrace.region import Region
+    from headrace.regions import Regions
 
 OPERATIONS: Mapping[str, Operation] = {
     **s3_bucket_documents.OPERATIONS,
@@ -48,27 +50,35 @@ OPERATIONS: Mapping[str, Operation] = {
 }
 
 
-def open_s3(simulator: "Simulator") -> "S3Wire":
-    """Return the S3 of a simulator."""
-    buckets, functions = simulator.sources.buckets, simulator.functions
-    return S3Wire(
-        Surroundings(
-            buckets,
-            buckets.uploads,
-            simulator.configuration.account,
-            simulator.clock,
-            functions.lineage_of,
-            lambda name, qualifier: functions.versions.timeout_of(name, qualifier) is not None,
-            simulator.sources.destination_of,
-        )
-    )
+def open_s3(regions: "Regions") -> "S3Wire":
+    """Return the S3 of a simulator's regions."""
+    known: dict[Region, Surroundings] = {}
+
+    def around(region: "Region") -> Surroundings:
+        if region not in known:
+            buckets, functions = region.sources.buckets, region.functions
+            known[region] = Surroundings(
+                buckets,
+                buckets.uploads,
+                region.configuration.account,
+                region.clock,
+                regions.lineage_of,
+                lambda name, qualifier: functions.versions.timeout_of(name, qualifier) is not None,
+                region.sources.destination_of,
+            )
+        return known[region]
+
+    async def at(account_id: str, region: str) -> Surroundings:
+        return around(await regions.at(account_id, region))
+
+    return S3Wire(BucketsEverywhere(lambda: map(around, regions), at))
 
 
 class S3Wire:
-    """Answers S3 requests."""
+    """Answers S3 requests of all regions: buckets are known by their names everywhere."""
 
-    def __init__(self, surroundings: Surroundings) -> None:
-        self._s3 = surroundings
+    def __init__(self, everywhere: BucketsEverywhere) -> None:
+        self._everywhere = everywhere
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one request; errors are answered as S3 does."""
@@ -86,15 +96,16 @@ class S3Wire:
             )
 
     async def _answer(self, request: web.BaseRequest, headers: dict[str, str]) -> web.StreamResponse:
-        address = parse_address(request.raw_path, request.headers.get("Host", ""), self._s3.buckets)
+        address = parse_address(request.raw_path, request.headers.get("Host", ""), self._everywhere)
         name = operation_name(request.method, address, request.headers)
         operation = OPERATIONS.get(name)
         if operation is None:
             raise not_simulated(name)
         _check_key(address.key)
-        _check_headers(name, request.headers, self._s3.account.account_id)
+        s3 = self._everywhere.around(address.bucket)
+        _check_headers(name, request.headers, s3.account.account_id)
         try:
-            return await operation(Call(name, address, request, headers, self._s3))
+            return await operation(Call(name, address, request, headers, s3, self._everywhere))
         except BucketDeleted:
             raise no_such_bucket(address.bucket) from None
         except StoreError as error:

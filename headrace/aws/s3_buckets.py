@@ -2,6 +2,7 @@
 
 import re
 from base64 import b64decode, urlsafe_b64encode
+from datetime import datetime
 from typing import Any
 
 from aiohttp import web
@@ -25,7 +26,7 @@ _REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d")
 
 async def list_buckets(call: Call) -> web.StreamResponse:
     """ListBuckets."""
-    query, buckets = call.query, call.s3.buckets
+    query = call.query
     limit = count_parameter(query.get("max-buckets"), "max-buckets", MOST_BUCKETS)
     if limit == 0:
         raise invalid_argument(
@@ -33,12 +34,16 @@ async def list_buckets(call: Call) -> web.StreamResponse:
         )
     prefix, after = query.get("prefix", ""), _read_token(query.get("continuation-token"))
     region = query.get("bucket-region")
-    created = await buckets.created()
+    homes = {name: buckets for buckets in call.everywhere.of_account(call.account_id) for name in buckets}
     names = [
         name
-        for name in sorted(buckets)
+        for name, buckets in sorted(homes.items())
         if name.startswith(prefix) and name > after and region in (None, buckets.location(name))
     ]
+    page = names[:limit]
+    created: dict[str, datetime] = {}
+    for buckets in {id(homes[name]): homes[name] for name in page}.values():
+        created |= await buckets.created()
     members: dict[str, Any] = {
         "Owner": {"ID": OWNER_ID},
         "Buckets": {
@@ -46,10 +51,10 @@ async def list_buckets(call: Call) -> web.StreamResponse:
                 {
                     "Name": name,
                     "CreationDate": iso_millis(created[name]),
-                    "BucketRegion": buckets.location(name),
+                    "BucketRegion": homes[name].location(name),
                     "BucketArn": call.s3.account.bucket(name),
                 }
-                for name in names[:limit]
+                for name in page
             ]
         },
     }
@@ -70,7 +75,7 @@ def _read_token(token: str | None) -> str:
 
 async def create_bucket(call: Call) -> web.StreamResponse:
     """CreateBucket: a folder in the state folder."""
-    name, buckets = call.address.bucket, call.s3.buckets
+    name = call.address.bucket
     _check_headers(call)
     body = await read_text(call.request)
     configuration = parse(body, "CreateBucketConfiguration") if body.strip() else None
@@ -82,9 +87,18 @@ async def create_bucket(call: Call) -> web.StreamResponse:
     except ValueError as error:
         message = f"The specified bucket is not valid: {error}"
         raise S3Error("InvalidBucketName", message, 400, BucketName=name) from None
-    if name not in buckets:
-        await buckets.make(name, location, dict(tags))
-    elif location != DEFAULT_REGION or buckets.location(name) != DEFAULT_REGION:
+    if name not in call.everywhere:
+        there = await call.everywhere.at(call.account_id, location)
+        await there.buckets.make(name, location, dict(tags))
+    elif call.s3.account.account_id != call.account_id:
+        raise S3Error(
+            "BucketAlreadyExists",
+            "The requested bucket name is not available. The bucket namespace is shared by all users of the "
+            "system. Please select a different name and try again.",
+            409,
+            BucketName=name,
+        )
+    elif location != DEFAULT_REGION or call.s3.buckets.location(name) != DEFAULT_REGION:
         raise S3Error(
             "BucketAlreadyOwnedByYou",
             "Your previous request to create the named bucket succeeded and you already own it.",

@@ -1,55 +1,34 @@
 """One S3 request on its way to whoever answers it."""
 
-import re
 from collections.abc import Awaitable, Callable, Mapping
-from urllib.parse import quote, unquote
+from urllib.parse import quote
 
 from aiohttp import web
 
-from engine.arn import Account
-from engine.clock import Clock
 from engine.functions.tracing import root_of
-from engine.invocation.destination import Destination
 from engine.value import dataclass
+from headrace.aws.credentials import account_of
 from headrace.aws.rest_xml import Value, document
 from headrace.aws.s3_address import Address
 from headrace.aws.s3_errors import no_such_bucket
+from headrace.aws.s3_everywhere import BucketsEverywhere, Surroundings
+from headrace.aws.signature_scope import Scope, scope_of
 from triggers.s3.bucket import Bucket
-from triggers.s3.buckets import Buckets
-from triggers.s3.multipart import MultipartUploads
 
 REGION_HEADER = "x-amz-bucket-region"
 XML = "application/xml"
-_SCOPE_REGION = re.compile(r"Credential=[^/,\s]+/\d{8}/([^/]+)/")
-
-
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What S3 works with.
-
-    `lineage_of` returns the functions that a running invocation, known by the root of its trace id, stems
-    from, oldest first and itself included; None when no such invocation runs. `knows_function` and
-    `destination_of` say what notifications may name.
-    """
-
-    buckets: Buckets
-    uploads: MultipartUploads
-    account: Account
-    clock: Clock
-    lineage_of: Callable[[str], tuple[str, ...] | None]
-    knows_function: Callable[[str, str | None], bool]
-    destination_of: Callable[[str], Destination | None]
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A request, and the headers that every answer to it has."""
+    """A request, the headers that every answer to it has, and what it works with: in its region, and all."""
 
     operation: str
     address: Address
     request: web.BaseRequest
     headers: dict[str, str]
     s3: Surroundings
+    everywhere: BucketsEverywhere
 
     @property
     def key(self) -> str:
@@ -82,11 +61,19 @@ class Call:
     @property
     def region(self) -> str:
         """The region that the client signed for, the simulator's when it did not."""
-        text = self.request.headers.get("Authorization", "")
-        if "X-Amz-Credential" in self.query:
-            text = f"Credential={unquote(self.query['X-Amz-Credential'])}"
-        found = _SCOPE_REGION.search(text)
-        return found[1] if found is not None else self.s3.account.region
+        scope = self._scope
+        return self.everywhere.home.region if scope is None else scope.region
+
+    @property
+    def account_id(self) -> str:
+        """The account that the request comes from."""
+        token = self.request.headers.get("X-Amz-Security-Token") or self.query.get("X-Amz-Security-Token", "")
+        given = None if self._scope is None else account_of(self._scope.access_key_id, token)
+        return given or self.everywhere.home.account_id
+
+    @property
+    def _scope(self) -> Scope | None:
+        return scope_of(self.request.headers.get("Authorization"), self.request.raw_path)
 
     def url_of(self, key: str) -> str:
         """Return where an object of the bucket is found."""

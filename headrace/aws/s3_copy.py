@@ -102,7 +102,7 @@ def copy_source(call: Call) -> tuple[Bucket, str]:
     if not name or not key:
         message = "Copy Source must mention the source bucket and key: sourcebucket/sourcekey"
         raise invalid_argument(message, SOURCE, text)
-    source = call.s3.buckets.get(name)
+    source = call.everywhere.get(name)
     if source is None:
         raise no_such_bucket(name)
     return source, key

@@ -132,19 +132,19 @@ def _read(call: Call, element: Node) -> Notification:
     least = 7 if kind.service == "lambda" else 6
     if len(parts) < least or parts[0] != "arn" or parts[2] != kind.service or not parts[least - 1]:
         raise invalid_argument("The ARN could not be parsed", kind.member, arn)
+    account = call.s3.account
+    if parts[3] != account.region or (kind.service == "lambda" and parts[4] != account.account_id):
+        raise invalid_argument(
+            "The notification destination service region is not valid for the bucket location constraint",
+            kind.member,
+            arn,
+        )
     if kind.service != "lambda":
         if parts[5].endswith(".fifo"):
             raise invalid_argument(
                 "FIFO queues and topics are not supported as destinations", kind.member, arn
             )
         return Notification(identifier, "", events, prefix, suffix, destination=arn)
-    account = call.s3.account
-    if parts[3:5] != [account.region, account.account_id]:
-        raise invalid_argument(
-            "The notification destination service region is not valid for the bucket location constraint",
-            kind.member,
-            arn,
-        )
     qualifier = parts[7] if len(parts) > 7 else None
     return Notification(identifier, parts[6], events, prefix, suffix, qualifier=qualifier)
 

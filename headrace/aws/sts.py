@@ -17,7 +17,7 @@ from engine.clock import Clock
 from engine.errors import ApiError, ValidationFailed
 from engine.functions.tracing import root_of
 from engine.functions.variables import SESSION_TOKEN, KeyPair
-from headrace.aws.credentials import Caller, caller_of, temporary
+from headrace.aws.credentials import Caller, account_of, caller_of, temporary
 from headrace.aws.model_check import checking
 from headrace.aws.query_protocol import QueryService
 
@@ -94,8 +94,8 @@ class StsWire:
     async def _get_session_token(self, given: Mapping[str, Any]) -> Mapping[str, Any]:
         return self._credentials(await self._caller(), given.get("DurationSeconds", 43_200))
 
-    async def _get_access_key_info(self, _: Mapping[str, Any]) -> Mapping[str, Any]:
-        return {"Account": self._account.account_id}
+    async def _get_access_key_info(self, given: Mapping[str, Any]) -> Mapping[str, Any]:
+        return {"Account": account_of(given["AccessKeyId"], "") or self._account.account_id}
 
     def _credentials(self, caller: Caller, seconds: int) -> dict[str, Any]:
         keys = temporary(self._keys)

@@ -14,7 +14,7 @@ from engine.watching import FolderWatcher
 from headrace.aws.endpoint import Endpoint, Handlers
 from headrace.aws.listener import listen
 from headrace.aws.s3 import S3Wire
-from headrace.aws.s3_call import Surroundings
+from headrace.aws.s3_everywhere import BucketsEverywhere, Surroundings
 from tests.fakes.accepted_events import AcceptedEvents
 from triggers.s3.bucket import Bucket
 from triggers.s3.buckets import ARRIVING, Buckets
@@ -59,17 +59,20 @@ async def served_buckets(
         await buckets.open()
         running = group.create_task(buckets.run())
         await buckets.ready.wait()
-        wire = S3Wire(
-            Surroundings(
-                buckets,
-                buckets.uploads,
-                Account(),
-                clock,
-                lineages.get,
-                lambda name, _: name in ("resize", "index"),
-                destinations.get,
-            )
+        here = Surroundings(
+            buckets,
+            buckets.uploads,
+            Account(),
+            clock,
+            lineages.get,
+            lambda name, _: name in ("resize", "index"),
+            destinations.get,
         )
+
+        async def everything_here(*_: str) -> Surroundings:
+            return here
+
+        wire = S3Wire(BucketsEverywhere(lambda: [here], everything_here))
         async with Endpoint(
             listen("127.0.0.1", 0), Handlers(wire.handle, wire.handle, wire.handle)
         ) as endpoint:

@@ -1,10 +1,12 @@
 """Passing requests on to moto, on the virtual loop: what it does takes no simulated time."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -52,6 +54,23 @@ async def test_its_answers_take_no_simulated_time(served: Served, clock: Clock) 
     assert answers[0].body == b'{"Parameters": []}'
     assert clock.now() == begin
     assert len([fact for fact in served.facts if isinstance(fact, Notice)]) == 1
+
+
+async def test_what_is_no_text_is_not_passed_on(served: Served) -> None:
+    with socket.create_connection(("127.0.0.1", urlsplit(served.url).port or 0)) as client:
+        lines = (
+            b"POST / HTTP/1.1",
+            b"Host: localhost",
+            b"X-Amz-Target: AmazonSSM\x87.DescribeParameters",
+            f"Authorization: {SCOPED}".encode(),
+            b"Content-Length: 2",
+            b"Connection: close",
+        )
+        client.sendall(b"\r\n".join(lines) + b"\r\n\r\n{}")
+        answer = await asyncio.get_running_loop().run_in_executor(None, client.makefile("rb").read)
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert b'"__type":"BadRequest"' in answer
+    assert served.facts == []
 
 
 async def test_a_server_that_does_not_start_is_an_error_of_the_service(
