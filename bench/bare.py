@@ -6,11 +6,12 @@ import os
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
+
+from bench.folders import new_folder
 
 NOOP = Path(__file__).parent / "functions" / "noop"
 IN_CLOSE_WRITE = 0x00000008
@@ -104,13 +105,13 @@ def inotify_ms(count: int = 200) -> float:
     libc = ctypes.CDLL(None, use_errno=True)
     descriptor = libc.inotify_init1(0)
     taken = []
-    with tempfile.TemporaryDirectory() as folder:
-        libc.inotify_add_watch(descriptor, folder.encode(), IN_CLOSE_WRITE)
-        for number in range(count):
-            begin = time.perf_counter()
-            (Path(folder) / str(number)).write_bytes(b"x" * 1000)
-            os.read(descriptor, 4096)
-            taken.append(time.perf_counter() - begin)
+    folder = new_folder()
+    libc.inotify_add_watch(descriptor, os.fsencode(folder), IN_CLOSE_WRITE)
+    for number in range(count):
+        begin = time.perf_counter()
+        (folder / str(number)).write_bytes(b"x" * 1000)
+        os.read(descriptor, 4096)
+        taken.append(time.perf_counter() - begin)
     os.close(descriptor)
     return statistics.median(taken) * 1000
 

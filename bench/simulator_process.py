@@ -7,13 +7,14 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
 
 import psutil
+
+from bench.folders import new_folder
 
 FUNCTIONS = Path(__file__).parent / "functions"
 CONFIGURATION = """
@@ -54,8 +55,7 @@ class SimulatorProcess:
         self._prepare = prepare
 
     def __enter__(self) -> Self:
-        self._temporary = tempfile.TemporaryDirectory()
-        self.folder = Path(self._temporary.name)
+        self.folder = new_folder()
         shutil.copytree(FUNCTIONS, self.folder / "functions")
         (self.folder / "headrace.toml").write_text(self._configuration.format(folder=self.folder))
         self._prepare(self.folder)
@@ -85,7 +85,6 @@ class SimulatorProcess:
         self._reader.wait(30)
         assert self._process.stdout is not None
         self._process.stdout.close()
-        self._temporary.cleanup()
 
     @property
     def feed(self) -> Path:

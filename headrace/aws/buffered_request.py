@@ -33,6 +33,10 @@ class BufferedRequest(web.BaseRequest):
 
     async def _prepare_hook(self, response: web.StreamResponse) -> None:
         """Be called by aiohttp before the headers of any answer are written."""
+        self.date(response)
+
+    def date(self, response: web.StreamResponse) -> None:
+        """Date an answer, where time is not the real one."""
         if self.now is not None:
             response.headers["Date"] = format_datetime(self.now(), usegmt=True)
 

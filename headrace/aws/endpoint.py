@@ -38,6 +38,8 @@ from headrace.aws.error_body import (
 )
 from headrace.aws.http_server import LOGGER as HTTP_LOGGER
 from headrace.aws.http_server import HttpServer, name_the_fault_of_a_client
+from headrace.aws.light_request import S3_CONTROL_PATH, LightRequest
+from headrace.aws.light_server import LightServer
 from headrace.aws.listener import BACKLOG, Listener
 from headrace.aws.signature_errors import SignatureRefused, saying
 from headrace.aws.signature_scope import Scope, scope_of, signed_service
@@ -48,11 +50,11 @@ LAMBDA_PATHS = ("/2015-03-31/functions", "/2015-03-31/event-source-mappings")
 CONTROL_PATH = "/_headrace/"
 BODY_BYTES = 6 * 1024 * 1024  # the most that is read into memory at once: a synchronous payload
 HEADER_BYTES = 64 * 1024
+REQUEST_IDS = (REQUEST_ID, "x-amz-request-id")  # the latter is that of S3
 TOO_LARGE = "RequestEntityTooLargeException"
 FORM = "application/x-www-form-urlencoded"
 QUERY_VERSIONS = {"2012-11-05": "sqs", "2010-03-31": "sns", "2011-06-15": "sts", "2010-05-08": "iam"}
 QUEUE_PATH = re.compile(r"/\d{12}/[A-Za-z0-9_-]+(\.fifo)?")
-S3_CONTROL_PATH = "/v20180820/"
 KEYS_OF_TOKENS = re.compile(
     r"/[a-z]{2}(-[a-z]+)+-\d_[0-9A-Za-z]+/\.well-known/(jwks\.json|openid-configuration)"
 )  # of Cognito, asked for unsigned
@@ -133,7 +135,8 @@ class Endpoint:
             max_line_size=HEADER_BYTES,
             max_field_size=HEADER_BYTES,
         )
-        self._server = await loop.create_server(self._http, sock=self._listener.socket, backlog=BACKLOG)
+        self._light = LightServer(self._answer_light, self._http)
+        self._server = await loop.create_server(self._light, sock=self._listener.socket, backlog=BACKLOG)
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -142,6 +145,7 @@ class Endpoint:
         assert self._http is not None
         self._server.close()
         self._http.pre_shutdown()
+        await self._light.shutdown(self._grace_seconds)
         await self._http.shutdown(self._grace_seconds)
 
     @property
@@ -161,6 +165,10 @@ class Endpoint:
         request = BufferedRequest(message, payload, protocol, writer, task, loop, client_max_size=BODY_BYTES)
         request.now = self._now
         return request
+
+    async def _answer_light(self, request: LightRequest) -> web.StreamResponse:
+        request.now = self._now
+        return await self._answer(request)
 
     async def _answer(self, request: BufferedRequest) -> web.StreamResponse:
         """Answer anything with something an AWS client understands; a handler's bug is logged, not shown."""
@@ -183,7 +191,7 @@ class Endpoint:
                 response = internal_failure()
             if _has_begun(request) and request.transport is not None:
                 request.transport.abort()  # half an answer must not look like a whole one
-        if not response.prepared and REQUEST_ID not in response.headers:
+        if not response.prepared and not any(name in response.headers for name in REQUEST_IDS):
             response.headers[REQUEST_ID] = new_request_id()
         return response
 

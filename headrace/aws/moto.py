@@ -72,6 +72,8 @@ class Moto:
                 ) as answer:
                     return await _pass_back(request, answer)
             except aiohttp.ClientError as error:
+                if (gone := request.content.exception()) is not None:
+                    raise gone from error  # the body has not come to its end: nobody waits for an answer
                 raise MotoFailed(f"moto's server did not answer: {error}") from error
 
     async def close(self) -> None:

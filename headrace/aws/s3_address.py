@@ -3,6 +3,7 @@
 Source: botocore's service model s3 2006-03-01.
 """
 
+import re
 from collections.abc import Container, Mapping
 from urllib.parse import parse_qsl, unquote_to_bytes, urlsplit
 
@@ -77,6 +78,9 @@ _PARAMETERS = frozenset(
 )
 
 
+ADDRESS = re.compile(r"[0-9.]+(:[0-9]+)?$")  # an IPv4 address, with or without a port
+
+
 @dataclass(frozen=True, slots=True)
 class Address:
     """What a request is about; empty texts for none. `query` has the last value of each parameter."""
@@ -108,7 +112,7 @@ def _bucket_of_host(host: str, buckets: Container[str], in_path: str) -> str | N
     Below `localhost` the first part may also be a name somebody gave this machine: it is one when the path
     begins with a bucket.
     """
-    if "." not in host:
+    if "." not in host or ADDRESS.match(host):
         return None
     name = (urlsplit(f"//{host}").hostname or "").lower()
     labels = name.split(".")

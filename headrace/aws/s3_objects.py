@@ -46,10 +46,12 @@ async def put_object(call: Call) -> web.StreamResponse:
         upload = bucket.begin_upload(call.key)
         try:
             verified = await receive(call.request, upload, checksum)
+            if verified is not None:
+                attributes = replace(attributes, checksum=verified.to_json())
             entry = await bucket.put(
                 call.key,
                 upload,
-                attributes=replace(attributes, checksum=verified.to_json() if verified else None),
+                attributes=attributes,
                 lineage=call.lineage,
                 check=partial(check_write_conditions, call.key, headers)
                 if has_write_conditions(headers)

@@ -21,6 +21,7 @@ from tests.fuzz.wire import CBOR, Request, written
 MAKING = re.compile("Create|Put|Register|Start|Add|Subscribe|Publish|Send|Update")
 REMOVING = re.compile("Delete|Remove|Deregister|Unsubscribe|Purge|Cancel|Abort")
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "4000"))
+TOO_LONG = b"<Message>Got more than 65536 bytes when reading: "  # a request line: nobody reads what it is for
 PHASES = (Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink)
 NAMES = Names()
 
@@ -76,6 +77,8 @@ def test_operations_in_any_order(simulator: Fuzzed, service: str) -> None:
 def ask(simulator: Fuzzed, operation: OperationModel, request: Request) -> int:
     """Send a request, judge the answer, and return its status."""
     answer = simulator.send(request)
+    if answer.status == 400 and TOO_LONG in answer.body:
+        return answer.status
     if found := list(complaints(operation, answer)):
         note(request.shown(3_000))
         simulator.fail(f"{operation.name}: {'; '.join(found)}\n{answer!r:.3000}")

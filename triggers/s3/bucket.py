@@ -2,9 +2,10 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack, suppress
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 from engine.arn import Account
@@ -16,7 +17,7 @@ from engine.store.database import Store
 from engine.watching import FolderWatcher
 from triggers.s3 import files, objects
 from triggers.s3.folder import BucketFolder, FolderRules
-from triggers.s3.former_file import FormerFile
+from triggers.s3.former_file import FormerFile, Undoing
 from triggers.s3.journal import Further, Gone, Journal, Retagged, Stored
 from triggers.s3.key_locks import KeyLocks
 from triggers.s3.keys import UPLOAD_PREFIX, KeyRules, key_of, path_of, problem_of_key
@@ -25,6 +26,7 @@ from triggers.s3.objects import PLAIN, ObjectAttributes, ObjectEntry, ObjectPage
 from triggers.s3.opened import SMALL_BYTES, OpenObject, open_object, with_etag, with_etags
 from triggers.s3.settings import BucketSettings
 from triggers.s3.settle import FileState
+from triggers.s3.spare_files import SpareFiles, new_file
 from triggers.s3.upload import FolderInTheWay, KeyRefused, Upload, remove_empty_folders
 
 Check = Callable[[ObjectEntry | None], None]
@@ -68,8 +70,9 @@ class Bucket:
             self.configured += (bus_notification(account.event_bus("default")),)
         self.folder = settings.folder.absolute()
         self._store = store
-        self._aside = aside
-        self._room: Path | None = None  # once the first upload has looked for one
+        self._clock = clock
+        self._room = aside  # until the first upload has looked whether it will do
+        self._aside: SpareFiles | None = None
         self._locks = KeyLocks()
         self._is_deleted = False
         self._is_slow = settings.watch == "poll"
@@ -108,7 +111,11 @@ class Bucket:
 
     async def run(self) -> None:
         """Follow the folder until cancelled. Raises ConfigurationError when it cannot be made or watched."""
-        await self._watched.run()
+        try:
+            await self._watched.run()
+        finally:
+            if self._aside is not None:
+                self._aside.close()
 
     async def look(self) -> None:
         """Return once whatever was done to the folder before this call is known, and has its events."""
@@ -178,18 +185,20 @@ class Bucket:
     def begin_upload(self, key: str) -> Upload:
         """Return a place for the bytes of a new object. Raises KeyRefused."""
         self.check_key(key)
-        return Upload(self._waiting_room())
+        self._look_for_room()
+        if self._aside is None:
+            return Upload(partial(new_file, self.folder))
+        self._aside.expect()
+        return Upload(self._aside.take)
 
-    def _waiting_room(self) -> Path:
-        """Return where uploads wait: aside when a file can be moved from there to the folder in one go."""
-        if self._room is None:
-            self._room = self.folder
-            if self._aside is not None:
-                with suppress(OSError):
-                    self._aside.mkdir(exist_ok=True)
-                    if self._aside.stat().st_dev == self.folder.stat().st_dev:
-                        self._room = self._aside
-        return self._room
+    def _look_for_room(self) -> None:
+        """Let uploads wait aside when a file can be moved from there to the folder in one go."""
+        if self._room is not None:
+            room, self._room = self._room, None
+            with suppress(OSError):
+                room.mkdir(exist_ok=True)
+                if room.stat().st_dev == self.folder.stat().st_dev:
+                    self._aside = SpareFiles(room, self._clock)
 
     async def put(
         self,
@@ -217,7 +226,8 @@ class Bucket:
             self._check_not_deleted()
             if check is not None:
                 check(await self.find(key))
-            async with self._undone_unless_stored([key]) as (former,):
+            former = FormerFile(self.folder, path_of(self.folder, key))
+            async with Undoing((former,)):
                 state = await self._move(upload, key, former)
                 change = Stored(key, etag or upload.etag, state, event, attributes, lineage)
                 return (await self._journal.record([change], also))[0]
@@ -253,7 +263,8 @@ class Bucket:
                 for key in possible:
                     check(indexed.get(key))
             present = [key for key in possible if key in indexed]
-            async with self._undone_unless_stored(present) as formers:
+            formers = [FormerFile(self.folder, path_of(self.folder, key)) for key in present]
+            async with Undoing(formers):
                 await asyncio.to_thread(_take_away, self.folder, present, formers)
                 await self._journal.record([Gone(key, lineage=lineage) for key in possible])
             await asyncio.to_thread(_remove_folders, self.folder, present)
@@ -288,31 +299,10 @@ class Bucket:
         if self._is_deleted:
             raise BucketDeleted(self.name)
 
-    @asynccontextmanager
-    async def _undone_unless_stored(self, keys: Sequence[str]) -> AsyncIterator[Sequence[FormerFile]]:
-        """Put back what was in the place of each key when the block fails.
-
-        Not when it is cancelled: what the store was asked for, it still does.
-        """
-        formers = [FormerFile(self.folder, Path(path_of(self.folder, key))) for key in keys]
-        try:
-            yield formers
-        except Exception:
-            await asyncio.to_thread(_each, formers, FormerFile.put_back)
-            raise
-        finally:
-            if any(former.is_kept for former in formers):
-                await asyncio.to_thread(_each, formers, FormerFile.forget)
-
 
 def _key_of_folder(bucket: Path, folder: Path) -> str | None:
     """Return the key by which a folder lies in the bucket's, links resolved; None when it does not."""
     return key_of(os.path.realpath(bucket), os.path.realpath(folder))
-
-
-def _each(formers: Sequence[FormerFile], work: Callable[[FormerFile], None]) -> None:
-    for former in formers:
-        work(former)
 
 
 def _take_away(folder: Path, keys: Sequence[str], formers: Sequence[FormerFile]) -> None:

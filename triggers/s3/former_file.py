@@ -4,9 +4,11 @@ It blocks and runs on a thread. What is kept has the name of an upload, so that 
 removed at the next start.
 """
 
+import asyncio
 import errno
 import os
 import stat
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
@@ -18,10 +20,14 @@ from triggers.s3.keys import UPLOAD_PREFIX
 class FormerFile:
     """The file at `path`, in a folder that is part of the bucket's `folder`, or that there was none."""
 
-    def __init__(self, folder: Path, path: Path) -> None:
+    def __init__(self, folder: Path, path: str) -> None:
         self.is_kept = False
-        self._folder, self._path = folder, path
+        self._folder, self._place = folder, path
         self._was_missing = False
+
+    @cached_property
+    def _path(self) -> Path:
+        return Path(self._place)
 
     @cached_property
     def _kept(self) -> Path:
@@ -30,7 +36,7 @@ class FormerFile:
     def keep(self) -> None:
         """Before it is replaced: keep the file, and leave it in its place where links allow that."""
         try:
-            status = os.lstat(self._path)
+            status = os.lstat(self._place)
         except OSError:
             self._was_missing = True
             return
@@ -71,3 +77,27 @@ class FormerFile:
 
     def _is_folder(self) -> bool:
         return self._path.is_dir() and not self._path.is_symlink()
+
+
+class Undoing:
+    """Within its context, what becomes of the places of some files is undone when the block fails.
+
+    Not when it is cancelled: what the store was asked for, it still does.
+    """
+
+    def __init__(self, formers: Sequence[FormerFile]) -> None:
+        self._formers = formers
+
+    async def __aenter__(self) -> None:
+        """Begin."""
+
+    async def __aexit__(self, _: object, error: BaseException | None, __: object) -> None:
+        """Put back what was there before, or give it up."""
+        if isinstance(error, Exception):
+            await asyncio.to_thread(self._each, FormerFile.put_back)
+        if any(former.is_kept for former in self._formers):
+            await asyncio.to_thread(self._each, FormerFile.forget)
+
+    def _each(self, work: Callable[[FormerFile], None]) -> None:
+        for former in self._formers:
+            work(former)

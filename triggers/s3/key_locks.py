@@ -1,8 +1,7 @@
 """One worker at a time for each key: the endpoint or the watched folder, never both."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 
 
 class KeyLocks:
@@ -32,15 +31,30 @@ class KeyLocks:
             async with self.hold(key):
                 pass
 
-    @asynccontextmanager
-    async def hold(self, key: str) -> AsyncIterator[None]:
-        """Wait until the key is free, and hold it meanwhile."""
+    def hold(self, key: str) -> "HeldKey":
+        """Return a context that waits until the key is free, and holds it meanwhile."""
+        return HeldKey(self, key)
+
+    async def wait_for(self, key: str) -> None:
+        """Wait until the key is free, and take it."""
         while not self.try_hold(key):
             waited_for = self._held[key]
             if waited_for is None:
                 waited_for = self._held[key] = asyncio.Event()
             await waited_for.wait()
-        try:
-            yield
-        finally:
-            self.release(key)
+
+
+class HeldKey:
+    """A key that is held within the context."""
+
+    def __init__(self, locks: KeyLocks, key: str) -> None:
+        self._locks, self._key = locks, key
+
+    async def __aenter__(self) -> None:
+        """Wait for the key."""
+        if not self._locks.try_hold(self._key):
+            await self._locks.wait_for(self._key)
+
+    async def __aexit__(self, *_: object) -> None:
+        """Give it back."""
+        self._locks.release(self._key)

@@ -18,6 +18,7 @@ from engine.store.database import Store
 from triggers.s3 import multipart_table
 from triggers.s3.multipart_table import MultipartUpload, Part
 from triggers.s3.objects import ObjectAttributes
+from triggers.s3.spare_files import new_file
 from triggers.s3.upload import Upload
 
 BLOCK_BYTES = 1024 * 1024
@@ -64,7 +65,7 @@ class MultipartUploads:
 
     def begin_part(self, upload: MultipartUpload) -> Upload:
         """Return a place for the bytes of a part."""
-        return Upload(self._folder / upload.id)
+        return Upload(partial(new_file, self._folder / upload.id))
 
     async def keep_part(
         self, upload: MultipartUpload, number: int, content: Upload, checksum: str | None

@@ -7,15 +7,15 @@ import errno
 import hashlib
 import os
 import shutil
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import BinaryIO
 
-from engine.random_uuid import random_uuid
 from triggers.s3 import files
 from triggers.s3.former_file import FormerFile
-from triggers.s3.keys import UPLOAD_PREFIX, path_of
+from triggers.s3.keys import path_of
 from triggers.s3.settle import FileState
+from triggers.s3.spare_files import File
 
 SMALL_UPLOAD_BYTES = 64 * 1024  # what is kept in memory until it is complete
 
@@ -29,20 +29,22 @@ class FolderInTheWay(KeyRefused):
 
 
 class Upload:
-    """A file in `folder`, on the file system of the objects if possible, made once its bytes are many."""
+    """A file that `new_file` makes, on the objects' file system if possible, once its bytes are many."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, new_file: Callable[[], File]) -> None:
         self.size = 0
-        self._path = folder / f"{UPLOAD_PREFIX}{random_uuid()}"
+        self._new_file = new_file
+        self._path = ""
         self._digest = hashlib.md5(usedforsecurity=False)
         self._small = bytearray()
-        self._file: BinaryIO | None = None
+        self._descriptor: int | None = None
+        self._is_open = True  # the file, if there is one
         self._state: FileState | None = None
         self._is_placed = False
 
     def is_on_disk(self, more: int) -> bool:
         """Say whether writing so many more bytes goes to the disk."""
-        return self._file is not None or self.size + more > SMALL_UPLOAD_BYTES
+        return self._descriptor is not None or self.size + more > SMALL_UPLOAD_BYTES
 
     @property
     def etag(self) -> str:
@@ -52,30 +54,27 @@ class Upload:
     def write(self, block: bytes) -> None:
         """Append some bytes. Raises OSError, for instance when the disk is full."""
         if self.is_on_disk(len(block)):
-            self._spill().write(block)
+            _write(self._spilt(), block)
         else:
             self._small += block
         self._digest.update(block)
         self.size += len(block)
 
-    def _spill(self) -> BinaryIO:
-        if self._file is None:
-            try:
-                self._file = self._path.open("xb")
-            except FileNotFoundError:
-                self._path.parent.mkdir(parents=True, exist_ok=True)
-                self._file = self._path.open("xb")
-            self._file.write(self._small)
+    def _spilt(self) -> int:
+        """Return the descriptor of the file, which has what was kept in memory."""
+        if self._descriptor is None:
+            self._path, self._descriptor = self._new_file()
+            _write(self._descriptor, self._small)
             self._small.clear()
-        return self._file
+        return self._descriptor
 
     def _close(self) -> FileState:
         """Write what is left, and return the state of the file."""
         if self._state is None:
-            file = self._spill()
-            file.flush()
-            self._state = files.state_of(os.fstat(file.fileno()))
-            file.close()
+            descriptor = self._spilt()
+            self._state = files.state_of(os.fstat(descriptor))
+            self._is_open = False
+            os.close(descriptor)
         assert self._state is not None
         return self._state
 
@@ -116,25 +115,27 @@ class Upload:
     def _replace(self, folder: Path, path: Path, state: FileState) -> FileState:
         """Put the file in its place, by way of `folder` from another file system; return its state."""
         try:
-            self._path.replace(path)
+            Path(self._path).replace(path)
         except OSError as error:
-            if error.errno != errno.EXDEV or self._path.parent == folder:
+            away = Path(self._path)
+            if error.errno != errno.EXDEV or away.parent == folder:
                 raise
-            away, self._path = self._path, folder / self._path.name
+            here = folder / away.name
+            self._path = str(here)
             try:
-                shutil.copyfile(away, self._path)
+                shutil.copyfile(away, here)
             finally:
                 away.unlink()
-            copied = files.state_of(self._path.stat())
+            copied = files.state_of(here.stat())
             assert copied is not None
-            self._path.replace(path)
+            here.replace(path)
             return copied
         return state
 
     def keep_as(self, path: Path) -> None:
         """Make the bytes the file `path`, on the file system of the upload's own folder."""
         self._close()
-        self._path.replace(path)
+        Path(self._path).replace(path)
         self._is_placed = True
 
     def _make_folder(self, folder: Path, path: Path) -> FileState:
@@ -147,9 +148,19 @@ class Upload:
 
     def discard(self) -> None:
         """Forget the bytes, unless they have found their place."""
-        if self._file is not None and not self._is_placed:
-            self._file.close()
-            self._path.unlink(missing_ok=True)
+        if self._descriptor is None or self._is_placed:
+            return
+        if self._is_open:
+            self._is_open = False
+            os.close(self._descriptor)
+        Path(self._path).unlink(missing_ok=True)
+
+
+def _write(descriptor: int, content: bytes | bytearray) -> None:
+    """Write all of it: a disk that becomes full takes a part."""
+    written = os.write(descriptor, content)
+    while written < len(content):
+        written += os.write(descriptor, memoryview(content)[written:])
 
 
 def remove_empty_folders(folder: Path) -> None:

@@ -1,6 +1,7 @@
 """Passing requests on to moto, on the virtual loop: what it does takes no simulated time."""
 
 import asyncio
+import select
 import socket
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -71,6 +72,23 @@ async def test_what_is_no_text_is_not_passed_on(served: Served) -> None:
     assert answer.startswith(b"HTTP/1.1 400 ")
     assert b'"__type":"BadRequest"' in answer
     assert served.facts == []
+
+
+async def test_a_client_that_hangs_up_in_the_middle_is_no_failure(
+    served: Served, caplog: pytest.LogCaptureFixture
+) -> None:
+    await served.ask()  # the server has been started
+    caplog.clear()
+    caplog.set_level("DEBUG", "headrace.aws.endpoint")
+    headers = HEADERS | {"Host": "localhost", "Content-Length": "100000"}
+    lines = ["POST / HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items())]
+    with socket.create_connection(("127.0.0.1", urlsplit(served.url).port or 0)) as client:
+        client.sendall("\r\n".join([*lines, "", ""]).encode() + b"{" * 10_000)
+        await asyncio.get_running_loop().run_in_executor(None, select.select, [client], [], [], 0.5)
+    while not caplog.text:
+        await asyncio.get_running_loop().run_in_executor(None, select.select, [], [], [], 0.01)
+    assert "the client went away" in caplog.text
+    assert "did not answer" not in caplog.text
 
 
 async def test_a_server_that_does_not_start_is_an_error_of_the_service(

@@ -33,7 +33,7 @@ def test_a_replaced_file_comes_back_as_it_was(folder: Path) -> None:
     path = folder / "k"
     path.write_text("old")
     before = path.stat()
-    former = FormerFile(folder, path)
+    former = FormerFile(folder, str(path))
     replace(path, former)
     assert path.read_text() == "new"
 
@@ -48,7 +48,7 @@ def test_a_replaced_file_comes_back_as_it_was(folder: Path) -> None:
 def test_a_file_that_was_not_replaced_after_all_stays_alone(folder: Path) -> None:
     path = folder / "k"
     path.write_text("old")
-    former = FormerFile(folder, path)
+    former = FormerFile(folder, str(path))
     former.keep()
 
     former.put_back()
@@ -57,7 +57,7 @@ def test_a_file_that_was_not_replaced_after_all_stays_alone(folder: Path) -> Non
 
 
 def test_where_nothing_was_nothing_is_again(folder: Path) -> None:
-    former = FormerFile(folder, folder / "k")
+    former = FormerFile(folder, str(folder / "k"))
     replace(folder / "k", former)
 
     former.put_back()
@@ -69,7 +69,7 @@ def test_where_nothing_was_nothing_is_again(folder: Path) -> None:
 def test_a_file_that_is_taken_away_is_gone_once_that_is_stored(folder: Path, stored: bool) -> None:
     path = folder / "k"
     path.write_text("old")
-    former = FormerFile(folder, path)
+    former = FormerFile(folder, str(path))
     former.take_away()
     assert not path.exists()
 
@@ -82,7 +82,7 @@ def test_a_file_that_is_taken_away_is_gone_once_that_is_stored(folder: Path, sto
 
 def test_a_folder_is_left_alone(folder: Path) -> None:
     (folder / "k").mkdir()
-    former = FormerFile(folder, folder / "k")
+    former = FormerFile(folder, str(folder / "k"))
     former.keep()
     former.take_away()
     former.put_back()

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -9,7 +10,9 @@ import pytest
 
 from triggers.s3 import files
 from triggers.s3.former_file import FormerFile
+from triggers.s3.keys import path_of
 from triggers.s3.settle import FileState
+from triggers.s3.spare_files import new_file
 from triggers.s3.upload import KeyRefused, Upload
 
 
@@ -32,12 +35,12 @@ def elsewhere(tmp_path: Path) -> Iterator[Path]:
 
 def put(upload: Upload, inbox: Path, key: str, body: bytes) -> FileState:
     upload.write(body)
-    return upload.move_to(inbox, key, FormerFile(inbox, inbox / key))
+    return upload.move_to(inbox, key, FormerFile(inbox, path_of(inbox, key)))
 
 
 @pytest.mark.parametrize("key", ["photo.jpg", "2026/11/photo.jpg"])
 def test_nothing_but_the_object_is_ever_in_the_folder(tmp_path: Path, inbox: Path, key: str) -> None:
-    state = put(Upload(tmp_path / "aside"), inbox, key, b"some bytes")
+    state = put(Upload(partial(new_file, tmp_path / "aside")), inbox, key, b"some bytes")
     assert (inbox / key).read_bytes() == b"some bytes"
     assert state == files.state_of((inbox / key).stat())
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == [inbox / key]
@@ -45,7 +48,7 @@ def test_nothing_but_the_object_is_ever_in_the_folder(tmp_path: Path, inbox: Pat
 
 @pytest.mark.parametrize("key", ["photo.jpg", "2026/11/photo.jpg"])
 def test_another_file_system_is_crossed_by_a_copy(elsewhere: Path, inbox: Path, key: str) -> None:
-    state = put(Upload(elsewhere), inbox, key, b"x" * 100_000)
+    state = put(Upload(partial(new_file, elsewhere)), inbox, key, b"x" * 100_000)
     assert (inbox / key).read_bytes() == b"x" * 100_000
     assert state == files.state_of((inbox / key).stat())
     assert [path for path in inbox.rglob("*") if path.is_file()] == [inbox / key]
@@ -55,7 +58,7 @@ def test_another_file_system_is_crossed_by_a_copy(elsewhere: Path, inbox: Path, 
 def test_what_is_in_the_way_stays_after_a_copy_too(elsewhere: Path, inbox: Path) -> None:
     (inbox / "a").mkdir()
     (inbox / "a" / "b").write_bytes(b"other")
-    upload = Upload(elsewhere)
+    upload = Upload(partial(new_file, elsewhere))
     with pytest.raises(KeyRefused):
         put(upload, inbox, "a", b"some bytes")
     upload.discard()
