@@ -132,6 +132,22 @@ def test_notifications_that_are_refused(api: Api, bucket: str, wanted: dict[str,
         api.s3.put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration=wanted)
 
 
+def test_the_deprecated_operations_do_the_same(api: Api, bucket: str) -> None:
+    s3 = api.s3
+    wanted = {"Id": "old", "Queue": QUEUE, "Events": ["s3:ObjectCreated:*"]}
+    s3.put_bucket_notification(Bucket=bucket, NotificationConfiguration={"QueueConfiguration": wanted})
+    shown = s3.get_bucket_notification(Bucket=bucket)["QueueConfiguration"]
+    assert {name: shown[name] for name in wanted} == wanted
+    kept = s3.get_bucket_notification_configuration(Bucket=bucket)["QueueConfigurations"]
+    assert kept == [{"Id": "old", "QueueArn": QUEUE, "Events": ["s3:ObjectCreated:*"]}]
+    s3.put_bucket_notification(Bucket=bucket, NotificationConfiguration={})
+    assert "QueueConfiguration" not in s3.get_bucket_notification(Bucket=bucket)
+    with pytest.raises(ClientError, match="NoSuchBucket"):
+        s3.get_bucket_notification(Bucket="nowhere")
+    with pytest.raises(ClientError, match="NoSuchBucket"):
+        s3.put_bucket_notification(Bucket="nowhere", NotificationConfiguration={})
+
+
 def test_configured_notifications_stay(api: Api) -> None:
     s3 = api.s3
     fixed = s3.get_bucket_notification_configuration(Bucket="inbox")["LambdaFunctionConfigurations"]

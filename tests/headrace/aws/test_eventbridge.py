@@ -425,6 +425,34 @@ async def test_a_rule_with_a_schedule_calls_the_targets_it_has_at_that_time(worl
     await world.call("events", "delete_rule", Name="tick")
 
 
+async def test_a_replay_can_be_cancelled(world: EventWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("triggers.eventbridge.archives.AT_ONCE", 1)  # so that it takes its time
+    bus, now = world.arn("events", "event-bus/default"), world.clock.now()
+    made = await world.call("events", "create_archive", ArchiveName="kept", EventSourceArn=bus)
+    entry = {"Source": "app", "DetailType": "it", "Detail": "{}"}
+    for _ in range(40):
+        await world.call("events", "put_events", Entries=[entry] * 10)
+    await rule(world, {"Id": "q", "Arn": SQS})
+    await world.call(
+        "events",
+        "start_replay",
+        ReplayName="again",
+        EventSourceArn=made["ArchiveArn"],
+        EventStartTime=now.timestamp() - 60,
+        EventEndTime=now.timestamp() + 60,
+        Destination={"Arn": bus},
+    )
+    cancelled = await world.call("events", "cancel_replay", ReplayName="again")
+    assert (cancelled["ReplayArn"], cancelled["State"]) == (
+        world.arn("events", "replay/again"),
+        "CANCELLING",
+    )
+    await asyncio.sleep(1)
+    ended = await world.call("events", "describe_replay", ReplayName="again")
+    assert ended["State"] == "CANCELLED"
+    assert len(await world.bodies("audit")) < 400
+
+
 async def test_an_archive_keeps_what_matches_and_a_replay_puts_it_again(world: EventWorld) -> None:
     await rule(world, {"Id": "q", "Arn": SQS})
     bus = world.arn("events", "event-bus/default")

@@ -144,6 +144,36 @@ async def test_messages_are_moved_back_by_a_task(there: ChannelsEndpoint) -> Non
     assert (code, text) == (UNSUPPORTED, "Only a task that is running can be cancelled.")
 
 
+async def test_a_task_that_moves_messages_can_be_cancelled(
+    there: ChannelsEndpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("triggers.sqs.queue.MOVED_AT_ONCE", 1)  # so that it takes its time
+    await there.sqs("create_queue", QueueName="dead")
+    policy = json.dumps({"deadLetterTargetArn": f"{ARN}dead", "maxReceiveCount": 1})
+    await there.sqs("create_queue", QueueName="made", Attributes={"RedrivePolicy": policy})
+    for _ in range(100):
+        entries = [{"Id": str(number), "MessageBody": "a"} for number in range(10)]
+        await there.sqs("send_message_batch", "dead", Entries=entries)
+    source = {"SourceArn": f"{ARN}dead"}
+    moving = asyncio.create_task(there.sqs("start_message_move_task", **source, DestinationArn=f"{ARN}made"))
+    while (
+        "TaskHandle"
+        not in (listed := await there.sqs("list_message_move_tasks", **source)).get("Results", [{}])[0]
+    ):
+        assert not moving.done(), listed
+    handle = listed["Results"][0]["TaskHandle"]
+    moved = await there.sqs("cancel_message_move_task", TaskHandle=handle)
+    assert moved["ApproximateNumberOfMessagesMoved"] < 1000
+    await moving
+    (task,) = (await there.sqs("list_message_move_tasks", **source))["Results"]
+    assert task["Status"] == "CANCELLED"
+    left = await there.sqs("get_queue_attributes", "dead", AttributeNames=["ApproximateNumberOfMessages"])
+    assert (
+        int(left["Attributes"]["ApproximateNumberOfMessages"])
+        == 1000 - task["ApproximateNumberOfMessagesMoved"]
+    )
+
+
 @pytest.mark.parametrize(
     ("operation", "parameters", "code", "text"),
     [
