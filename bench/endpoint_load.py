@@ -161,8 +161,11 @@ async def _client(endpoint: str, kind: Kind, stop: float, done: list[float]) -> 
 
 
 def compare() -> list[tuple[str, float, float]]:
-    """Return what Headrace and moto's server answer a second of each kind, right after each other."""
-    with SimulatorProcess(CONFIGURATION) as simulator, MotoServer() as moto:
+    """Return what Headrace and moto's server answer a second of each kind, right after each other.
+
+    Headrace's files are in memory, too, as moto keeps all it has there: the servers are compared, not a disk.
+    """
+    with SimulatorProcess(CONFIGURATION, in_memory=True) as simulator, MotoServer() as moto:
         ours, theirs = (kinds(prepare(each.endpoint)) for each in (simulator, moto))
         return [
             (

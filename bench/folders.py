@@ -5,19 +5,22 @@ through all that was deleted in the last five minutes. What one measurement left
 """
 
 import atexit
+import os
 import shutil
 import tempfile
 from functools import cache
 from pathlib import Path
 
+MEMORY = Path("/dev/shm")
 
-def new_folder() -> Path:
-    """Return an empty folder."""
-    return Path(tempfile.mkdtemp(dir=_root()))
+
+def new_folder(*, in_memory: bool = False) -> Path:
+    """Return an empty folder, on the disk or, where there is such a file system, in memory."""
+    return Path(tempfile.mkdtemp(dir=_root(in_memory and os.access(MEMORY, os.W_OK))))
 
 
 @cache
-def _root() -> str:
-    root = tempfile.mkdtemp(prefix="headrace-bench-")
+def _root(in_memory: bool) -> str:
+    root = tempfile.mkdtemp(prefix="headrace-bench-", dir=MEMORY if in_memory else None)
     atexit.register(shutil.rmtree, root, ignore_errors=True)
     return root

@@ -45,17 +45,22 @@ function = "noop"
 class SimulatorProcess:
     """Runs in a temporary folder while it is entered. `ready_ms` is how long it took to be ready.
 
-    `prepare` is called with the folder before it starts.
+    `prepare` is called with the folder before it starts; the folder may be `in_memory`.
     """
 
     def __init__(
-        self, configuration: str = CONFIGURATION, prepare: Callable[[Path], None] = lambda _: None
+        self,
+        configuration: str = CONFIGURATION,
+        prepare: Callable[[Path], None] = lambda _: None,
+        *,
+        in_memory: bool = False,
     ) -> None:
+        self._in_memory = in_memory
         self._configuration = configuration
         self._prepare = prepare
 
     def __enter__(self) -> Self:
-        self.folder = new_folder()
+        self.folder = new_folder(in_memory=self._in_memory)
         shutil.copytree(FUNCTIONS, self.folder / "functions")
         (self.folder / "headrace.toml").write_text(self._configuration.format(folder=self.folder))
         self._prepare(self.folder)

@@ -26,7 +26,9 @@ OBJECT = re.compile(r"/[^/?]+/[^?]+")
 INVOKED = re.compile(r"/2015-03-31/functions/[^/?]+/invocations")
 S3_CONTROL_PATH = "/v20180820/"
 TARGETS = ("AmazonSQS.", "Kinesis_20131202.", "DynamoDB_20120810.")
-NOT_SIMPLE = frozenset(("connection", "expect", "transfer-encoding", "upgrade"))
+NOT_SIMPLE = ("Connection", "Expect", "Transfer-Encoding", "Upgrade")
+KEPT_ALIVE = "keep-alive"  # which the connection is anyway
+LENGTH_DIGITS = 9
 Heavy = Literal["heavy"]
 
 
@@ -53,24 +55,22 @@ def read_head(received: bytes) -> LightHead | Heavy | None:
         return "heavy"
     request_line, *lines = received[:end].decode("ascii").split("\r\n")
     method, path, _ = request_line.split(" ")
-    headers: CIMultiDict[str] = CIMultiDict()
-    length = None
-    for line in lines:
-        name, _, value = line.partition(":")
-        value = value.strip(" ")
-        headers.add(name, value)
-        lower = name.lower()
-        if lower == "content-length":
-            if length is not None or not value.isdecimal() or len(value) > 9:
-                return "heavy"
-            length = int(value)
-        elif lower in NOT_SIMPLE and value.lower() != "keep-alive":
-            return "heavy"
-    if length is None or length > LIGHT_BYTES or len(headers.getall("Host", ())) != 1:
+    headers = CIMultiDict(_field(line) for line in lines)
+    lengths = headers.getall("Content-Length", ())
+    if len(lengths) != 1 or not lengths[0].isdecimal() or len(headers.getall("Host", ())) != 1:
+        return "heavy"
+    if len(lengths[0]) > LENGTH_DIGITS or (length := int(lengths[0])) > LIGHT_BYTES:
+        return "heavy"
+    if any(headers.get(name, KEPT_ALIVE).lower() != KEPT_ALIVE for name in NOT_SIMPLE):
         return "heavy"
     if not _comes_often(method, path, headers):
         return "heavy"
     return LightHead(method, path, headers, end + 4, length)
+
+
+def _field(line: str) -> tuple[str, str]:
+    name, _, value = line.partition(":")
+    return name, value.strip(" ")
 
 
 def _comes_often(method: str, path: str, headers: "CIMultiDict[str]") -> bool:

@@ -15,7 +15,6 @@ from headrace.aws.http_server import LOGGER, HttpServer
 from headrace.aws.light_request import LightHead, LightRequest, read_head
 
 MOST_AHEAD_BYTES = 1024 * 1024  # of further requests, while one is answered
-_REASONS = {status.value: status.phrase for status in HTTPStatus}
 
 Answer = Callable[[LightRequest], Awaitable[web.StreamResponse]]
 
@@ -141,17 +140,18 @@ def _bytes_of(response: web.StreamResponse, request: LightRequest) -> bytes:
     body = response.body or b""
     if not isinstance(body, bytes):
         raise TypeError(f"an answer of {type(body).__name__}")
-    headers = response.headers
-    status = response.status
-    if status != HTTPStatus.NO_CONTENT:
-        headers["Content-Length"] = str(len(body))
-        if body:
-            headers.setdefault("Content-Type", "application/octet-stream")
-    headers.setdefault("Date", rfc822_formatted_time())
-    headers.setdefault("Server", SERVER_SOFTWARE)
+    headers, status = response.headers, response.status
+    lines = [f"HTTP/1.1 {status} {response.reason}", *[f"{name}: {value}" for name, value in headers.items()]]
+    if status != HTTPStatus.NO_CONTENT and "Content-Length" not in headers:
+        lines.append(f"Content-Length: {len(body)}")
+    if body and "Content-Type" not in headers:
+        lines.append("Content-Type: application/octet-stream")
+    if "Date" not in headers:
+        lines.append(f"Date: {rfc822_formatted_time()}")
+    if "Server" not in headers:
+        lines.append(f"Server: {SERVER_SOFTWARE}")
     if response.keep_alive is False:
-        headers["Connection"] = "close"
-    lines = [f"HTTP/1.1 {status} {response.reason}", *(f"{name}: {value}" for name, value in headers.items())]
+        lines.append("Connection: close")
     head = "\r\n".join(lines)
     if head.count("\r") != len(lines) - 1 or head.count("\n") != len(lines) - 1 or "\0" in head:
         raise ValueError("a header of more than one line")

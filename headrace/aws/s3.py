@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from engine.errors import StoreError
-from engine.random_uuid import random_uuid
+from engine.random_uuid import random_hex
 from headrace.aws import (
     s3_bucket_documents,
     s3_buckets,
@@ -29,7 +29,6 @@ from headrace.aws.s3_call import Call, Operation
 from headrace.aws.s3_errors import no_such_bucket, not_simulated
 from headrace.aws.s3_everywhere import BucketsEverywhere, Surroundings
 from triggers.s3.bucket import BucketDeleted
-from triggers.s3.event import host_id
 from triggers.s3.keys import LONGEST_KEY_BYTES
 
 if TYPE_CHECKING:
@@ -82,15 +81,15 @@ class S3Wire:
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one request; errors are answered as S3 does."""
-        request_id = random_uuid().replace("-", "")[:16].upper()
-        headers = {"x-amz-request-id": request_id, "x-amz-id-2": host_id(request_id), "Server": "AmazonS3"}
+        request_id, host_id = random_hex(16).upper(), random_hex(64)
+        headers = {"x-amz-request-id": request_id, "x-amz-id-2": host_id, "Server": "AmazonS3"}
         try:
             return await self._answer(request, headers)
         except S3Error as error:
             headers |= error.headers
             if request.method == "HEAD" or error.status == 304:
                 return web.Response(status=error.status, headers=headers)
-            body = error.body(request_id, headers["x-amz-id-2"])
+            body = error.body(request_id, host_id)
             return web.Response(
                 body=body, status=error.status, headers=headers, content_type="application/xml"
             )

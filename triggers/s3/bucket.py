@@ -227,6 +227,7 @@ class Bucket:
             if check is not None:
                 check(await self.find(key))
             former = FormerFile(self.folder, path_of(self.folder, key))
+            self._watched.expect(key)
             async with Undoing((former,)):
                 state = await self._move(upload, key, former)
                 change = Stored(key, etag or upload.etag, state, event, attributes, lineage)

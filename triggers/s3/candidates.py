@@ -35,16 +35,17 @@ class Candidates:
         silent: bool = False,
         sought: bool = False,
         due: datetime | None = None,
+        may_wait: bool = False,
     ) -> None:
         """Add what a hint or a scan says, to be looked at when `due` (None: at once).
 
         What is said aloud is not silent any more. A key that waits already goes on waiting, unless its writer
-        is now known to be done.
+        is now known to be done. Then it is looked at at once, unless it `may_wait`.
         """
         entry = self._entries.get(key)
         if entry is None:
             candidate = Candidate(written, finished, silent, sought=sought)
-            self._enter(key, candidate, None if finished else due)
+            self._enter(key, candidate, None if finished and not may_wait else due)
             return
         known = entry.candidate
         entry.candidate = replace(
@@ -54,7 +55,7 @@ class Candidates:
             silent=known.silent and silent,
             sought=known.sought or sought,
         )
-        if finished and entry.due is not None:
+        if finished and not may_wait and entry.due is not None:
             entry.due = None
             self._now[key] = None
 

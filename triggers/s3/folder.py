@@ -29,6 +29,7 @@ BATCH_KEYS = 256
 HEARTBEAT = timedelta(seconds=5)
 AWAY_HEARTBEAT = timedelta(seconds=1)
 FIRST_LOOK = timedelta(milliseconds=20)  # a writer that is quick is done by then, and says so itself
+EXPECTED_KEYS = 1000
 SECOND_LOOK = timedelta(seconds=1)  # after the kernel lost events, while its watches are set up again
 SHORTEST_SCAN_INTERVAL = timedelta(seconds=30)
 NEEDLESS_INTERVAL = timedelta(days=1)  # between looks where the watch misses nothing
@@ -104,6 +105,7 @@ class BucketFolder:
         self._next_beat = self._next_scan = self._world.now()
         self._scans: dict[str, bool] = {}  # prefixes to scan, and whether they were moved in whole
         self._refused: set[str] = set()
+        self._expected: dict[str, bool] = {}  # the keys that a hint is to come for that says nothing new
         self._looks_asked: list[_Look] = []
         self._looks: list[_Look] = []  # those for which the folder has been scanned
         self._has_ended = False
@@ -136,6 +138,12 @@ class BucketFolder:
         self._looks_asked.append(look)
         self._awake.set()
         await look.done
+
+    def expect(self, key: str) -> None:
+        """Say that a file is about to be put here: what the watch tells of it need not be seen at once."""
+        self._expected[key] = True
+        if len(self._expected) > EXPECTED_KEYS:  # a watch may miss some, or be none
+            del self._expected[next(iter(self._expected))]
 
     def held_up(self) -> list[str]:
         """Return the keys of files that are being written, or cannot be read."""
@@ -249,7 +257,10 @@ class BucketFolder:
         if completed is not None:
             self._candidates.note(completed)
         else:
-            self._candidates.note(key, written=hint.written, finished=hint.finished, due=soon)
+            is_ours = self._expected.pop(key, False)
+            self._candidates.note(
+                key, written=hint.written, finished=hint.finished, due=soon, may_wait=is_ours
+            )
 
     async def _scan_what_was_asked_for(self) -> None:
         scans, self._scans = self._scans, {}

@@ -36,6 +36,19 @@ def test_a_key_that_is_due_later_is_taken_when_its_writer_is_done() -> None:
     assert candidates.next_due() is None
 
 
+def test_what_says_nothing_new_may_wait_and_hurries_nobody() -> None:
+    candidates = Candidates()
+    candidates.note("ours", finished=True, due=LATER, may_wait=True)
+    candidates.note("theirs", written=True, due=LATER)
+    candidates.note("theirs", finished=True, due=LATER, may_wait=True)
+    assert candidates.take(NOW, 10, free) == {}
+
+    candidates.note("ours", finished=True, due=LATER)
+
+    assert list(candidates.take(NOW, 10, free)) == ["ours"]
+    assert candidates.take(LATER, 10, free) == {"theirs": Candidate(written=True, finished=True)}
+
+
 def test_a_candidate_that_is_put_back_keeps_what_was_said_meanwhile() -> None:
     candidates = Candidates()
     candidates.note("k", silent=True)
