@@ -34,6 +34,8 @@ async def receive(request: web.BaseRequest, upload: Upload, checksum: UploadChec
         checksum.update(block)
 
     length = request.headers.get("x-amz-decoded-content-length") or request.headers.get("Content-Length")
+    if length is None and "Transfer-Encoding" not in request.headers:
+        raise S3Error("MissingContentLength", "You must provide the Content-Length HTTP header.", 411)
     if length is not None and length.isdecimal() and int(length) > MOST_OBJECT_BYTES:
         raise too_large(int(length))
     decoder = _decoder(request)

@@ -44,6 +44,17 @@ def test_many_small_objects_at_once_are_all_there(api: Api, bucket: str, folder:
     wait_until(lambda: not any(path.is_file() for path in arriving.rglob("*")), "nothing is left there")
 
 
+def test_a_put_says_how_long_it_is(api: Api, bucket: str) -> None:
+    connection = http.client.HTTPConnection(urlsplit(api.url).netloc, timeout=30)
+    connection.putrequest("PUT", f"/{bucket}/k")
+    connection.endheaders()
+    with connection.getresponse() as answer:
+        assert answer.status == 411
+        assert b"<Code>MissingContentLength</Code>" in answer.read()
+    connection.close()
+    assert api.refused("head_object", Bucket=bucket, Key="k") == "404"
+
+
 def test_a_file_is_uploaded_in_parts_and_downloaded(api: Api, bucket: str, tmp_path: Path) -> None:
     source, target = tmp_path / "source", tmp_path / "target"
     source.write_bytes(os.urandom(12 * MEBIBYTE))
