@@ -1,8 +1,8 @@
 """The simulator's AWS endpoint: one HTTP server for all services, told apart by path and signature.
 
-Lambda's paths are its own, `/_headrace/` is for other `headrace` processes, services of the JSON protocol say
-their name in `X-Amz-Target`, and what remains is S3, whose bucket names may be any path. Services that are
-not simulated are recognised by the scope of the signature.
+`/_headrace/` is for other `headrace` processes, services of the JSON protocol say their name in
+`X-Amz-Target`, others in the scope of the signature. What is unsigned is for Lambda by its paths, or for S3,
+whose bucket names may be any path.
 """
 
 import asyncio
@@ -46,7 +46,9 @@ from headrace.aws.signature_scope import Scope, scope_of, signed_service
 
 LOGGER = logging.getLogger(__name__)
 
-LAMBDA_PATHS = ("/2015-03-31/functions", "/2015-03-31/event-source-mappings")
+LAMBDA_PATH = re.compile(
+    r"/20\d\d-\d\d-\d\d/(account-settings|event-source-mappings|functions|layers|tags)(?=[/?]|$)", re.ASCII
+)
 CONTROL_PATH = "/_headrace/"
 BODY_BYTES = 6 * 1024 * 1024  # the most that is read into memory at once: a synchronous payload
 HEADER_BYTES = 64 * 1024
@@ -206,12 +208,12 @@ class Endpoint:
         scope, handlers = scope_of(request.headers.get("Authorization"), path), self._handlers
         if scope is not None and (other := self._elsewhere(scope, request.headers)) is not None:
             handlers = await other
-        if path.startswith(LAMBDA_PATHS):
+        service = scope.service if scope is not None else "lambda" if LAMBDA_PATH.match(path) else None
+        if service == "lambda":
             return await handlers.lambda_(request)
         target = request.headers.get("X-Amz-Target")
         if target is not None:
             return await handlers.targets.get(target.rpartition(".")[0], handlers.other)(request)
-        service = None if scope is None else scope.service
         if service is None and (form := await _query_form(request)) is not None:
             service = form_service(form, request.path)
         if service is None or service == "s3":
@@ -270,8 +272,7 @@ def _form(request: web.BaseRequest) -> Form:
     from headrace.aws.unknown_request import form_of
 
     service = signed_service(request.headers.get("Authorization"), request.raw_path)
-    is_lambda = request.raw_path.startswith(LAMBDA_PATHS)
-    return form_of(request, service or ("lambda" if is_lambda else "s3"))
+    return form_of(request, service or ("lambda" if LAMBDA_PATH.match(request.raw_path) else "s3"))
 
 
 def _is_beside_s3(request: web.BaseRequest) -> bool:

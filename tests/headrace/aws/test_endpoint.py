@@ -69,6 +69,14 @@ def test_only_names_of_this_machine_are_local(header: str, expected: bool) -> No
             b"s3 GET /x",
             id="what is signed for S3 is S3's",
         ),
+        pytest.param(
+            "PUT",
+            "/2015-03-31/functions/k",
+            {"Authorization": SIGNED.format("s3")},
+            b"s3 PUT /2015-03-31/functions/k",
+            id="also in a bucket called like a version of Lambda's",
+        ),
+        pytest.param("PUT", "/2015-03-31/k", {}, b"s3 PUT /2015-03-31/k", id="a bucket called like one"),
         pytest.param("GET", "/_headrace/status", {}, b"control GET /_headrace/status", id="control paths"),
     ],
 )
@@ -78,6 +86,15 @@ async def test_requests_find_their_service(
     reply = await there.request(method, path, headers=headers)
     assert (reply.status, reply.body) == (200, answer)
     assert reply.headers["x-amzn-requestid"]
+
+
+@pytest.mark.parametrize(
+    "path", ["/2018-10-31/layers", "/2017-03-31/tags/arn", "/2019-09-25/functions/f?x=y"]
+)
+async def test_unsigned_requests_are_lambdas_by_their_paths(there: Served, path: str) -> None:
+    reply = await there.request("GET", path)
+    assert (reply.status, reply.headers["x-amzn-errortype"]) == (501, "NotImplementedException")
+    assert b"lambda GET " in reply.body
 
 
 @pytest.mark.parametrize(
