@@ -40,7 +40,10 @@ class Regions:
         """Open those that were used before. Raises StoreError."""
         async with AsyncExitStack() as stack:
             for account_id, region in _stored(self.home.configuration.state / FOLDER):
-                await self._open(stack, account_id, region)
+                if self.get(account_id, region) is self.home:
+                    self._tell_of_what_is_hidden(account_id, region)
+                else:
+                    await self._open(stack, account_id, region)
             self._exit = stack.pop_all()
         return self
 
@@ -107,6 +110,15 @@ class Regions:
             stack.push_async_exit(opening.pop_all())
         self._others[account_id, region] = opened
         return opened
+
+    def _tell_of_what_is_hidden(self, account_id: str, region: str) -> None:
+        """Say that what was made in the configured region before it was the configured one is not there."""
+        folder = self.home.configuration.state / FOLDER / account_id / region
+        text = (
+            "what was made here while another region was the configured one is left alone: "
+            f"name that one again to have it back, or delete {folder}"
+        )
+        self.home.feed.publish(Notice(self.home.clock.now(), "warning", region, text))
 
     def _tell(self, opened: Region) -> None:
         home, here = self.home.configuration.account, opened.configuration.account

@@ -16,6 +16,7 @@ from headrace.config import Configuration
 from headrace.references import resolve
 from triggers.dynamodb.tables import Tables
 from triggers.s3.buckets import ARRIVING, Buckets
+from triggers.s3.spare_files import SpareFiles
 
 if TYPE_CHECKING:
     from triggers.dynamodb.catalog import Catalog
@@ -49,6 +50,7 @@ class Sources:
         self._feed = feed
         self.destination_of = destination_of
         file = configuration.file
+        self._aside = SpareFiles(configuration.state / ARRIVING, clock)
         self.buckets = Buckets(
             tuple(file.buckets),
             self._open_bucket,
@@ -106,7 +108,7 @@ class Sources:
             feed=self._feed,
             loops_allowed=self._acceptor.allows_loops,
             not_objects=[self._configuration.state],
-            aside=self._configuration.state / ARRIVING,
+            aside=self._aside,
             writers_of=self._functions.writers_of,
             destination_of=self.destination_of,
         )
@@ -133,7 +135,8 @@ class Sources:
         return {**dict.fromkeys(names), **{name: table.arn for name, table in self.tables.items()}}
 
     async def close(self) -> None:
-        """Close the databases that requests have used."""
+        """Close the databases that requests have used, and remove files that wait for uploads."""
+        self._aside.close()
         if self._catalog is not None:
             await self._catalog.close()
 

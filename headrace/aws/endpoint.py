@@ -88,6 +88,10 @@ class Handlers:
     other: Handler = refuse
 
 
+class Unavailable(Exception):
+    """Nobody can answer at present; the text says why."""
+
+
 Elsewhere = Callable[[Scope, Mapping[str, str]], Awaitable[Handlers] | None]
 
 
@@ -180,6 +184,8 @@ class Endpoint:
                 response = self._refusal(request) or await self._dispatch(request)
         except ApiError as error:
             response = error_response(error)
+        except Unavailable as error:
+            response = refusal(_form(request), 503, "ServiceUnavailable", str(error))
         except SignatureRefused as refused:
             response = _unsigned(request, refused)
         except web.HTTPRequestEntityTooLarge as error:

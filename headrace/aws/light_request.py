@@ -50,7 +50,7 @@ def read_head(received: bytes) -> LightHead | Heavy | None:
     """
     end = received.find(b"\r\n\r\n")
     if end < 0:
-        return None if len(received) <= HEAD_BYTES and received.startswith(b"P") else "heavy"
+        return None if len(received) <= HEAD_BYTES and _may_become_one(received) else "heavy"
     if HEAD.fullmatch(received, 0, end + 4) is None or end > HEAD_BYTES:
         return "heavy"
     request_line, *lines = received[:end].decode("ascii").split("\r\n")
@@ -61,11 +61,17 @@ def read_head(received: bytes) -> LightHead | Heavy | None:
         return "heavy"
     if len(lengths[0]) > LENGTH_DIGITS or (length := int(lengths[0])) > LIGHT_BYTES:
         return "heavy"
-    if any(headers.get(name, KEPT_ALIVE).lower() != KEPT_ALIVE for name in NOT_SIMPLE):
+    if any(value.lower() != KEPT_ALIVE for name in NOT_SIMPLE for value in headers.getall(name, ())):
         return "heavy"
     if not _comes_often(method, path, headers):
         return "heavy"
     return LightHead(method, path, headers, end + 4, length)
+
+
+def _may_become_one(received: bytes) -> bool:
+    """Say whether this may be the beginning of a head: lines end in CR LF."""
+    begins = any(begin.startswith(received[: len(begin)]) for begin in (b"POST /", b"PUT /"))
+    return begins and received.count(b"\n") == received.count(b"\r\n")
 
 
 def _field(line: str) -> tuple[str, str]:

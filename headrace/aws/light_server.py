@@ -52,6 +52,7 @@ class LightConnection(asyncio.Protocol):
         self._received = b""
         self._head: LightHead | None = None
         self._is_paused = False
+        self._has_ended = False
         self.answering: asyncio.Task[None] | None = None
         self.transport: asyncio.Transport | None = None
         self.peername: object = None
@@ -111,8 +112,17 @@ class LightConnection(asyncio.Protocol):
         if self._is_paused and self.transport is not None:
             self.transport.resume_reading()
             self._is_paused = False
-        if self._received and self.transport is not None:
+        if self.transport is None or self.transport.is_closing():
+            return
+        if self._received:
             self._begin()
+        if self._has_ended and self.answering is None:
+            self.close()
+
+    def eof_received(self) -> bool:
+        """Answer what the client has sent before it ended its side."""
+        self._has_ended = True
+        return self.answering is not None
 
     def _hand_over(self) -> None:
         transport, received = self.transport, self._received

@@ -153,8 +153,8 @@ class RegionalServices:
         """STS."""
         from headrace.aws.sts import StsWire
 
-        async def role_id_of(name: str) -> str | None:
-            return await (await self._shared.iam(self._account.account_id)).role_id_of(name)
+        async def role_id_of(account_id: str, name: str) -> str | None:
+            return await (await self._shared.iam(account_id)).role_id_of(name)
 
         return StsWire(self._account, self._clock, self._shared.keys, self._shared.lineage_of, role_id_of)
 

@@ -107,7 +107,9 @@ class S3Wire:
             return await operation(Call(name, address, request, headers, s3, self._everywhere))
         except BucketDeleted:
             raise no_such_bucket(address.bucket) from None
-        except StoreError as error:
+        except ConnectionError:
+            raise
+        except (StoreError, OSError) as error:
             raise S3Error("InternalError", str(error), 500) from error
 
 

@@ -87,10 +87,22 @@ async def create_bucket(call: Call) -> web.StreamResponse:
     except ValueError as error:
         message = f"The specified bucket is not valid: {error}"
         raise S3Error("InvalidBucketName", message, 400, BucketName=name) from None
-    if name not in call.everywhere:
-        there = await call.everywhere.at(call.account_id, location)
-        await there.buckets.make(name, location, dict(tags))
-    elif call.s3.account.account_id != call.account_id:
+    async with call.everywhere.making:
+        if name not in call.everywhere:
+            there = await call.everywhere.at(call.account_id, location)
+            await there.buckets.make(name, location, dict(tags))
+        else:
+            _check_that_it_may_be_made_again(call, location)
+    said = (
+        f"/{name}" if location == DEFAULT_REGION else f"http://{call.request.headers.get('Host', '')}/{name}"
+    )
+    return call.empty(headers={"Location": said, "x-amz-bucket-arn": call.s3.account.bucket(name)})
+
+
+def _check_that_it_may_be_made_again(call: Call, location: str) -> None:
+    name = call.address.bucket
+    there = call.everywhere.around(name)
+    if there.account.account_id != call.account_id:
         raise S3Error(
             "BucketAlreadyExists",
             "The requested bucket name is not available. The bucket namespace is shared by all users of the "
@@ -98,17 +110,13 @@ async def create_bucket(call: Call) -> web.StreamResponse:
             409,
             BucketName=name,
         )
-    elif location != DEFAULT_REGION or call.s3.buckets.location(name) != DEFAULT_REGION:
+    if location != DEFAULT_REGION or there.buckets.location(name) != DEFAULT_REGION:
         raise S3Error(
             "BucketAlreadyOwnedByYou",
             "Your previous request to create the named bucket succeeded and you already own it.",
             409,
             BucketName=name,
         )
-    said = (
-        f"/{name}" if location == DEFAULT_REGION else f"http://{call.request.headers.get('Host', '')}/{name}"
-    )
-    return call.empty(headers={"Location": said, "x-amz-bucket-arn": call.s3.account.bucket(name)})
 
 
 def _check_headers(call: Call) -> None:

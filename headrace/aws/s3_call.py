@@ -13,6 +13,7 @@ from headrace.aws.s3_address import Address
 from headrace.aws.s3_errors import no_such_bucket
 from headrace.aws.s3_everywhere import BucketsEverywhere, Surroundings
 from headrace.aws.signature_scope import Scope, scope_of
+from headrace.regions import REGION
 from triggers.s3.bucket import Bucket
 
 REGION_HEADER = "x-amz-bucket-region"
@@ -62,7 +63,9 @@ class Call:
     def region(self) -> str:
         """The region that the client signed for, the simulator's when it did not."""
         scope = self._scope
-        return self.everywhere.home.region if scope is None else scope.region
+        if scope is None or not REGION.fullmatch(scope.region):
+            return self.everywhere.home.region
+        return scope.region
 
     @property
     def account_id(self) -> str:

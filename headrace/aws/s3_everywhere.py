@@ -3,6 +3,7 @@
 Source: S3 user guide, "General purpose bucket naming rules".
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 
 from engine.arn import Account
@@ -42,6 +43,7 @@ class BucketsEverywhere(Mapping[str, Bucket]):
     ) -> None:
         self._regions = regions
         self.at = at
+        self.making = asyncio.Lock()  # held by who looks whether a name is free, and makes the bucket
 
     def __getitem__(self, name: str) -> Bucket:
         for region in self._regions():

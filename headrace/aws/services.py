@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import orjson
 from aiohttp import web
 
+from engine.errors import HeadraceError
 from headrace.aws.buffered_request import BufferedRequest
 from headrace.aws.credentials import TEMPORARY, account_of
-from headrace.aws.endpoint import Endpoint, Handlers
+from headrace.aws.endpoint import Endpoint, Handlers, Unavailable
 from headrace.aws.lambda_errors import NotFound
 from headrace.aws.regional_services import RegionalServices
 from headrace.aws.signature_scope import Scope
@@ -86,7 +87,10 @@ class Services:
         return self._handlers_at(account_id, region)
 
     async def _handlers_at(self, account_id: str, name: str) -> Handlers:
-        region = await self._simulator.regions.at(account_id, name)
+        try:
+            region = await self._simulator.regions.at(account_id, name)
+        except HeadraceError as error:
+            raise Unavailable(str(error)) from error
         if region not in self._handlers:
             self._handlers[region] = self.of(region).handlers()
         return self._handlers[region]

@@ -29,7 +29,7 @@ FUNCTION_ROLE = "headrace-function"  # that of functions, which have none of the
 ROLE_ARN = re.compile(r"arn:(aws[a-z-]*):iam::(\d{12}):role/(?:.*/)?([\w+=,.@-]+)")
 
 LineageOf = Callable[[str], tuple[str, ...] | None]
-RoleIdOf = Callable[[str], Awaitable[str | None]]
+RoleIdOf = Callable[[str, str], Awaitable[str | None]]
 REQUEST: ContextVar[web.BaseRequest] = ContextVar("the request that is answered")
 
 
@@ -37,7 +37,8 @@ class StsWire:
     """Answers who calls, and gives credentials out.
 
     `lineage_of` returns the functions that a running invocation, known by the root of its trace id, stems
-    from, itself included; `role_id_of` the id of a role by its name, None for one that was never made.
+    from, itself included; `role_id_of` the id of a role by its account and name, None for one that was never
+    made.
     """
 
     def __init__(
@@ -132,7 +133,7 @@ class StsWire:
         if parsed is None:
             raise ValidationFailed(f"{role_arn} is invalid")
         partition, account_id, name = parsed.groups()
-        role_id = await self._role_id_of(name) or _made_up_id("AROA", name)
+        role_id = await self._role_id_of(account_id, name) or _made_up_id("AROA", name)
         arn = f"arn:{partition}:sts::{account_id}:assumed-role/{name}/{session}"
         return Caller(f"{role_id}:{session}", arn)
 

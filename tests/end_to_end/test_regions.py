@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -204,6 +205,41 @@ def test_bucket_names_are_unique_everywhere(running: HeadraceProcess) -> None:
         )
 
 
+def test_one_bucket_of_a_name_is_made_whoever_asks_at_once(running: HeadraceProcess) -> None:
+    regions = ["eu-west-1", "ap-south-1", "eu-west-2", "us-west-2"]
+
+    def make(region: str) -> str:
+        try:
+            there = {"CreateBucketConfiguration": {"LocationConstraint": region}}
+            client(running.url, "s3", region).create_bucket(Bucket="wanted", **there)
+        except ClientError as error:
+            return str(error.response["Error"]["Code"])
+        return "made"
+
+    with ThreadPoolExecutor(len(regions)) as pool:
+        assert sorted(pool.map(make, regions)) == [*["BucketAlreadyOwnedByYou"] * 3, "made"]
+
+
+def test_a_bucket_may_be_made_from_a_region_that_is_none(running: HeadraceProcess) -> None:
+    client(running.url, "s3", "local").create_bucket(Bucket="near")
+    assert client(running.url, "s3").head_bucket(Bucket="near")["BucketRegion"] == HOME
+
+
+def test_what_was_elsewhere_is_not_taken_for_what_is_configured(folder: Path) -> None:
+    with HeadraceProcess(folder) as before:
+        client(before.url, "sqs", OTHER).create_queue(QueueName="made")
+    path = folder / "headrace.toml"
+    path.write_text(
+        CONFIGURATION.replace("[simulator]", f'[simulator]\nregion = "{OTHER}"'), encoding="utf-8"
+    )
+    with HeadraceProcess(folder) as running:
+        (notice,) = running.of("Notice", place=OTHER)
+        assert notice["text"].startswith("what was made here while another region was the configured one")
+        urls = client(running.url, "sqs", OTHER).list_queues()["QueueUrls"]
+        assert [url.rpartition("/")[2] for url in urls] == ["jobs"]
+        assert b"  in " not in headrace(folder, "status").stdout
+
+
 def test_a_role_of_another_account_leads_there(running: HeadraceProcess) -> None:
     identities = client(running.url, "iam", account=THERE)
     identities.create_role(RoleName="worker", AssumeRolePolicyDocument="{}")
@@ -213,7 +249,9 @@ def test_a_role_of_another_account_leads_there(running: HeadraceProcess) -> None
     with pytest.raises(ClientError, match="NoSuchEntity"):
         client(running.url, "iam").get_role(RoleName="worker")
 
+    made = identities.get_role(RoleName="worker")["Role"]["RoleId"]
     assumed = client(running.url, "sts").assume_role(RoleArn=ROLE.format(THERE), RoleSessionName="test")
+    assert assumed["AssumedRoleUser"]["AssumedRoleId"] == f"{made}:test"
     given = assumed["Credentials"]
     keys = {
         "aws_access_key_id": given["AccessKeyId"],

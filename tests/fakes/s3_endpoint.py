@@ -19,6 +19,7 @@ from tests.fakes.accepted_events import AcceptedEvents
 from triggers.s3.bucket import Bucket
 from triggers.s3.buckets import ARRIVING, Buckets
 from triggers.s3.settings import BucketSettings
+from triggers.s3.spare_files import SpareFiles
 
 NO_LINEAGES: Mapping[str, tuple[str, ...]] = {}
 NO_DESTINATIONS: Mapping[str, Destination] = {}
@@ -38,6 +39,7 @@ async def served_buckets(
 ) -> AsyncIterator[tuple[str, Buckets]]:
     """Yield the endpoint's address and its buckets; the functions `resize` and `index` exist."""
     async with FolderWatcher(clock, feed) as watcher, asyncio.TaskGroup() as group:
+        aside = SpareFiles(state / ARRIVING, clock)
 
         def open_bucket(name: str, folder: Path | None) -> Bucket:
             return Bucket(
@@ -49,7 +51,7 @@ async def served_buckets(
                 watcher=watcher,
                 clock=clock,
                 feed=feed,
-                aside=state / ARRIVING,
+                aside=aside,
                 destination_of=destinations.get,
             )
 
@@ -78,3 +80,4 @@ async def served_buckets(
         ) as endpoint:
             yield endpoint.url, buckets
         running.cancel()
+        aside.close()

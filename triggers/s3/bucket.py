@@ -41,9 +41,9 @@ class Bucket:
 
     `configured` are the notifications of its settings, beside which others may be put. `loops_allowed` says
     of a function whether its `recursive_loop` is "Allow"; `destination_of` finds other destinations by ARN.
-    `not_objects` are folders that are never part of the bucket, even when they lie in its folder; `aside` is
-    one where uploads wait, so that the watch has less to tell. `writers_of` returns, for the path of a file,
-    the functions whose invocations led to its content, empty when nobody knows of any.
+    `not_objects` are folders that are never part of the bucket, even when they lie in its folder; `aside` has
+    files for uploads to wait in, so that the watch has less to tell. `writers_of` returns, for the path of a
+    file, the functions whose invocations led to its content, empty when nobody knows of any.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class Bucket:
         feed: Feed,
         loops_allowed: Callable[[str], bool] = lambda _: False,
         not_objects: Sequence[Path] = (),
-        aside: Path | None = None,
+        aside: SpareFiles | None = None,
         writers_of: Callable[[str], tuple[str, ...]] = lambda _: (),
         destination_of: Callable[[str], Destination | None] = lambda _: None,
     ) -> None:
@@ -70,7 +70,6 @@ class Bucket:
             self.configured += (bus_notification(account.event_bus("default")),)
         self.folder = settings.folder.absolute()
         self._store = store
-        self._clock = clock
         self._room = aside  # until the first upload has looked whether it will do
         self._aside: SpareFiles | None = None
         self._locks = KeyLocks()
@@ -111,11 +110,7 @@ class Bucket:
 
     async def run(self) -> None:
         """Follow the folder until cancelled. Raises ConfigurationError when it cannot be made or watched."""
-        try:
-            await self._watched.run()
-        finally:
-            if self._aside is not None:
-                self._aside.close()
+        await self._watched.run()
 
     async def look(self) -> None:
         """Return once whatever was done to the folder before this call is known, and has its events."""
@@ -196,9 +191,9 @@ class Bucket:
         if self._room is not None:
             room, self._room = self._room, None
             with suppress(OSError):
-                room.mkdir(exist_ok=True)
-                if room.stat().st_dev == self.folder.stat().st_dev:
-                    self._aside = SpareFiles(room, self._clock)
+                room.folder.mkdir(exist_ok=True)
+                if room.folder.stat().st_dev == self.folder.stat().st_dev:
+                    self._aside = room
 
     async def put(
         self,

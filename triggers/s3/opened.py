@@ -39,7 +39,7 @@ def open_object(folder: Path, entry: ObjectEntry) -> OpenObject | None:
         return OpenObject(entry, io.BytesIO())
     try:
         file = Path(path_of(folder, entry.key)).open("rb")  # noqa: SIM115 -- the caller closes it
-    except OSError:
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError):
         return None
     found = files.state_of(os.fstat(file.fileno()))
     if entry.is_read and found == entry.state:

@@ -25,14 +25,15 @@ File = tuple[str, int]  # a path, and a descriptor that is open for writing
 
 
 class SpareFiles:
-    """Files below one folder: `take` them on any thread, after having said that one is expected.
+    """Files below one folder, for all buckets: `take` them on any thread, having said that one is expected.
 
     They are made in another folder than those that are taken meanwhile: a rename out of a folder has to wait
     until a file in it is made.
     """
 
     def __init__(self, folder: Path, clock: Clock) -> None:
-        self._folder = folder
+        self.folder = folder
+        self._is_closed = False
         self._folders = itertools.cycle((folder / "0", folder / "1"))
         self._clock = clock
         self._files: deque[File] = deque()
@@ -40,12 +41,17 @@ class SpareFiles:
         self._making: asyncio.Future[None] | None = None
         self._check: Timer | None = None
 
+    @property
+    def is_making(self) -> bool:
+        """Whether some are being made."""
+        return self._making is not None
+
     def expect(self) -> None:
         """Say that a file is about to be taken, so that more are made when they are taken fast."""
         now, before = self._clock.stopwatch(), self._expected
         self._expected = now
         is_enough = len(self._files) > FEW or self._making is not None
-        if is_enough or now - before > CLOSELY_SECONDS or self._clock.runs_inline:
+        if is_enough or now - before > CLOSELY_SECONDS or self._clock.runs_inline or self._is_closed:
             return
         self._making = asyncio.get_running_loop().run_in_executor(None, self._make)
         self._making.add_done_callback(self._made)
@@ -57,13 +63,16 @@ class SpareFiles:
         try:
             return self._files.popleft()
         except IndexError:
-            return new_file(self._folder)
+            return new_file(self.folder)
 
     def close(self) -> None:
-        """Remove the files that nobody has taken."""
+        """Remove the files that nobody has taken, and make no more."""
+        self._is_closed = True
         if self._check is not None:
             self._check.cancel()
-            self._check = None
+        self._remove_all()
+
+    def _remove_all(self) -> None:
         while self._files:
             path, descriptor = self._files.popleft()
             os.close(descriptor)
@@ -79,10 +88,13 @@ class SpareFiles:
 
     def _made(self, _: object) -> None:
         self._making = None
+        if self._is_closed:
+            self._remove_all()
 
     def _remove_unused(self) -> None:
         if self._making is None and self._clock.stopwatch() - self._expected >= UNUSED_SECONDS:
-            self.close()
+            self._check = None
+            self._remove_all()
         else:
             self._check = self._clock.after_real(UNUSED_SECONDS, self._remove_unused)
 

@@ -72,6 +72,8 @@ class Upload:
         """Write what is left, and return the state of the file."""
         if self._state is None:
             descriptor = self._spilt()
+            if self.size == 0 and os.utime in os.supports_fd:
+                os.utime(descriptor)  # nothing was written since it was made
             self._state = files.state_of(os.fstat(descriptor))
             self._is_open = False
             os.close(descriptor)

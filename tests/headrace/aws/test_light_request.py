@@ -59,6 +59,7 @@ def test_what_comes_often_is_simple(received: bytes, path: str) -> None:
         pytest.param(PUT + b"Transfer-Encoding: chunked\r\n" + SIZED, id="chunks"),
         pytest.param(PUT + b"Expect: 100-continue\r\n" + SIZED, id="asks first"),
         pytest.param(PUT + b"Connection: close\r\n" + SIZED, id="ends the connection"),
+        pytest.param(PUT + b"Connection: keep-alive\r\nConnection: close\r\n" + SIZED, id="both"),
         pytest.param(PUT + b"Upgrade: websocket\r\n" + SIZED, id="another protocol"),
         pytest.param(PUT + b"no colon\r\n" + SIZED, id="a line without a name"),
         pytest.param(PUT + b"a: b\r\n c\r\n" + SIZED, id="a folded line"),
@@ -67,6 +68,8 @@ def test_what_comes_often_is_simple(received: bytes, path: str) -> None:
         pytest.param(PUT + b"a: " + b"x" * HEAD_BYTES + b"\r\n" + SIZED, id="a large head"),
         pytest.param(PUT + b"a: " + b"x" * HEAD_BYTES, id="a large head that has not ended"),
         pytest.param(b"\x16\x03\x01", id="encrypted traffic"),
+        pytest.param(b"PING", id="another word"),
+        pytest.param(b"POST / HTTP/1.1\nHost: x\n\n", id="lines that end otherwise"),
         pytest.param(b"\r\n" + PUT + SIZED, id="an empty line first"),
     ],
 )

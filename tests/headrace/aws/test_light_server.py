@@ -143,6 +143,18 @@ async def test_a_client_that_is_gone_is_no_error(caplog: pytest.LogCaptureFixtur
     assert caplog.text == ""
 
 
+async def test_a_client_that_has_ended_its_side_is_answered() -> None:
+    async with Connected() as there:
+        there.may_go_on.clear()
+        there.writer.write(put(b"a", b"1") + put(b"b", b"2"))
+        there.writer.write_eof()
+        await there.has_begun.wait()
+        await asyncio.sleep(0.1)
+        there.may_go_on.set()
+        assert [await there.read(), await there.read()] == [b"/inbox/a 1", b"/inbox/b 2"]
+        assert await there.reader.read() == b""
+
+
 @pytest.mark.parametrize("goes_on", [True, False])
 async def test_closing_lets_what_is_in_progress_end_within_the_grace(goes_on: bool) -> None:
     async with Connected() as there:

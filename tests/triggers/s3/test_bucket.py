@@ -18,6 +18,7 @@ from engine.watching import FolderWatcher
 from tests.fakes.accepted_events import AcceptedEvents
 from triggers.s3.bucket import Bucket
 from triggers.s3.settings import BucketSettings
+from triggers.s3.spare_files import SpareFiles
 from triggers.s3.upload import KeyRefused
 
 PARTS = st.sampled_from(["a", "b", "c", "ä b", ".hidden", "x.tmp"])
@@ -75,7 +76,7 @@ class BucketMachine(RuleBasedStateMachine):
                 watcher=watcher,
                 clock=clock,
                 feed=feed,
-                aside=Path(self.folder.name) / "arriving",
+                aside=SpareFiles(Path(self.folder.name) / "arriving", clock),
             )
             task = group.create_task(bucket.run())
             await bucket.ready.wait()

@@ -55,6 +55,13 @@ def test_another_file_system_is_crossed_by_a_copy(elsewhere: Path, inbox: Path, 
     assert list(elsewhere.iterdir()) == []
 
 
+def test_an_empty_file_is_as_old_as_its_upload(tmp_path: Path, inbox: Path) -> None:
+    path, descriptor = new_file(tmp_path / "aside")
+    os.utime(path, (0, 0))  # it was made long ago
+    put(Upload(lambda: (path, descriptor)), inbox, "marker", b"")
+    assert (inbox / "marker").stat().st_mtime > 1_000_000_000
+
+
 def test_what_is_in_the_way_stays_after_a_copy_too(elsewhere: Path, inbox: Path) -> None:
     (inbox / "a").mkdir()
     (inbox / "a" / "b").write_bytes(b"other")
