@@ -1,8 +1,6 @@
 """A function, ready to be run: its settings checked against the files and programs they name."""
 
 import importlib.util
-import os
-import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -119,10 +117,6 @@ def define(
         raise CodeError(
             name, f"code: {package.path} has no executable file called bootstrap, which {runtime} runs"
         )
-    elif program is not None and not _is_there(program[0], package, settings.environment):
-        raise CodeError(
-            name, f"command: there is no program {program[0]!r}, neither on the PATH nor in {package.path}"
-        )
     return FunctionDefinition(
         name=name,
         handler=settings.handler or "",
@@ -161,17 +155,6 @@ def _check_handler(name: str, handler: str, package: Package, python: Interprete
 
 def _boots(package: Package) -> bool:
     return package.holds("bootstrap") and (package.zipped or is_executable(package.path / "bootstrap"))
-
-
-def _is_there(program: str, package: Package, variables: Mapping[str, str]) -> bool:
-    """Say whether a program can be run: by a path, which is one in the package unless it is absolute."""
-    if os.sep not in program:
-        return shutil.which(program) is not None or (
-            "PATH" in variables and shutil.which(program, path=variables["PATH"]) is not None
-        )
-    if package.zipped and not os.path.isabs(program):  # noqa: PTH117 - text is what it is
-        return package.holds(os.path.normpath(program))
-    return is_executable(package.path / program)
 
 
 def _is_installed(top: str) -> bool:

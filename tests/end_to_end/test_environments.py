@@ -274,15 +274,11 @@ async def test_any_runtime_client_works(tmp_path: Path, clock: Clock, feed: Feed
 async def test_a_command_that_does_not_exist_is_an_exit_with_127(
     tmp_path: Path, clock: Clock, feed: Feed
 ) -> None:
-    program = tmp_path / "soon-gone"
-    program.write_text("#!/bin/sh\n")
-    program.chmod(0o755)
-    definition = define("fn", FunctionSettings(code=tmp_path, command=("./soon-gone",)), tmp_path)
-    program.unlink()
-    async with Functions([definition], clock=clock, feed=feed) as functions:
+    settings = FunctionSettings(code=tmp_path, command=("no-such-program",))
+    async with Functions([define("fn", settings, tmp_path)], clock=clock, feed=feed) as functions:
         result = await invoke(functions)
     assert str(result.error_message).endswith("Runtime exited with error: exit status 127")
-    assert b"soon-gone: No such file or directory" in result.log_tail
+    assert b"no-such-program: No such file or directory" in result.log_tail
 
 
 async def test_a_wrapper_script_starts_the_runtime(tmp_path: Path, clock: Clock, feed: Feed) -> None:

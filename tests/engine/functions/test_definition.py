@@ -1,6 +1,4 @@
 import sys
-import zipfile
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -50,27 +48,6 @@ def test_a_handler_is_found(base: Path, handler: str) -> None:
     define("fn", FunctionSettings(handler=handler), base)
 
 
-@pytest.mark.parametrize("program", ["sh", "/bin/sh", "bin/tool", "./bin/tool", "tool"])
-def test_a_program_is_found(base: Path, program: str) -> None:
-    tool = base / "bin" / "tool"
-    tool.parent.mkdir()
-    tool.write_text("#!/bin/sh\n")
-    tool.chmod(0o755)
-    settings = FunctionSettings(command=(program,), environment={"PATH": f"/bin:{tool.parent}"})
-    assert define("fn", settings, base).program == (program,)
-
-
-@pytest.mark.parametrize(
-    ("program", "is_there"), [("bin/tool", True), ("./bin/tool", True), ("bin/gone", False)]
-)
-def test_a_program_may_be_in_an_archive(base: Path, program: str, is_there: bool) -> None:
-    with zipfile.ZipFile(base / "code.zip", "w") as archive:
-        archive.writestr("bin/tool", "#!/bin/sh\n")
-    settings = FunctionSettings(code=Path("code.zip"), command=(program,))
-    with nullcontext() if is_there else pytest.raises(CodeError, match="there is no program"):
-        define("fn", settings, base)
-
-
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -98,16 +75,6 @@ def test_a_program_may_be_in_an_archive(base: Path, program: str, is_there: bool
             {"runtime": "provided.al2"},
             "code: .* has no executable file called bootstrap, which provided.al2 runs",
             id="no bootstrap",
-        ),
-        pytest.param(
-            {"command": ["no-such-program", "x"]},
-            "command: there is no program 'no-such-program', neither on the PATH nor in ",
-            id="no such program",
-        ),
-        pytest.param(
-            {"command": ["./src/app.py"]},
-            r"command: there is no program './src/app\.py', neither on the PATH nor in ",
-            id="a file that cannot be run",
         ),
     ],
 )
