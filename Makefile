@@ -5,6 +5,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
+# Bytecode of the checkout, as an installed package has it: where PYTHONDONTWRITEBYTECODE is set, Python would
+# compile the sources again at each start.
+COMPILE = $(BIN)/python -m compileall -q engine headrace triggers
+
 SEEDS ?= 10000
 
 .PHONY: demo test soak lint format types wheel bench fuzz lock clean
@@ -13,6 +17,7 @@ demo: $(READY)
 	$(BIN)/headrace demo
 
 test: $(READY)
+	@$(COMPILE)
 	$(BIN)/pytest -n auto --dist worksteal
 
 # Whole systems in simulated time, each with faults drawn from a seed; stops at the first broken promise.
@@ -39,6 +44,7 @@ fuzz: $(READY)
 	FUZZ_EXAMPLES=$(EXAMPLES) $(BIN)/pytest tests/fuzz -x -n auto --timeout=0 -o faulthandler_timeout=0
 
 bench: $(READY)
+	@$(COMPILE)
 	$(BIN)/python -m bench
 
 # Resolve the newest versions that pyproject.toml allows, for every platform and Python at once.
@@ -56,4 +62,5 @@ $(READY): requirements/dev.lock pyproject.toml
 	@$(PYTHON) -m venv --clear $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@$(COMPILE)
 	@touch $@

@@ -9,15 +9,15 @@ requests as arrived meanwhile.
 import asyncio
 import sqlite3
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from engine.clock import Clock
-from engine.errors import StoreBusy, StoreError, StoreFull, StoreTooNew
+from engine.errors import StoreBusy, StoreError, StoreFull
 from engine.store.connection import Connection, connect
+from engine.store.migration import migrate
 
 if TYPE_CHECKING:
     from engine.faults import Faults
@@ -29,7 +29,6 @@ _Asked = tuple[Operation, asyncio.Future[Any], bool]  # the last: whether it is 
 
 BUSY_TIMEOUT_SECONDS = 2.0  # for a lock that another program holds on the file
 MOST_BRIEF_OPERATIONS = 64  # of a group that runs on the loop
-MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 class Store:
@@ -183,28 +182,6 @@ class Store:
                 f"{self.path} is not a database of Headrace: move it away, or choose another state folder"
             )
         return StoreError(f"the store {self.path} failed: {error}")
-
-
-def migrate(connection: sqlite3.Connection, path: Path | None) -> None:
-    """Bring the database to the newest format: one numbered SQL file after the other, each in a transaction.
-
-    Raises StoreTooNew when it already has a later one.
-    """
-    scripts = sorted(MIGRATIONS.glob("*.sql"))
-    found: int = connection.execute("PRAGMA user_version").fetchone()[0]
-    known = max((int(script.name[:4]) for script in scripts), default=0)
-    if found > known:
-        raise StoreTooNew(path, found, known)
-    for script in scripts:
-        number = int(script.name[:4])
-        if number > found:
-            sql = script.read_text(encoding="utf-8")
-            try:
-                connection.executescript(f"BEGIN IMMEDIATE;\n{sql}\nPRAGMA user_version = {number};\nCOMMIT;")
-            except sqlite3.Error:
-                with suppress(sqlite3.Error):
-                    connection.rollback()
-                raise
 
 
 def _run_group(

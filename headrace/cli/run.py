@@ -1,6 +1,7 @@
 """`headrace run`: the main job."""
 
 import asyncio
+import gc
 import math
 import signal
 import sys
@@ -85,13 +86,16 @@ def run(
         )
     if begin is not None and not is_manual:
         raise click.UsageError("--from is for a clock that begins elsewhere: add --clock manual")
-    configuration = load(config_path)
-    time = RunningTime(speed, is_manual, begin)
-    with asyncio.Runner(loop_factory=time.loop_factory(configuration.state)) as runner:
-        try:
+    gc.disable()  # until it is ready: nothing that a start makes is garbage
+    try:
+        configuration = load(config_path)
+        time = RunningTime(speed, is_manual, begin)
+        with asyncio.Runner(loop_factory=time.loop_factory(configuration.state)) as runner:
             end = runner.run(_serve(configuration, time, as_json, logs, record, until_idle, seed))
-        except asyncio.CancelledError:
-            sys.exit(130)  # stopped at once, as asked for
+    except asyncio.CancelledError:
+        sys.exit(130)  # stopped at once, as asked for
+    finally:
+        gc.enable()
     if end is not None:
         click.echo(end, err=True)
 
@@ -117,10 +121,19 @@ async def _serve(
             faults = _faults(configuration, feed, seed)
             simulator = await stack.enter_async_context(Simulator(configuration, feed, faults=faults))
             stack.enter_context(time.kept(configuration.state, clock, feed))
+            collecting = asyncio.create_task(_collect_from(simulator.ready), name="garbage collection")
+            stack.callback(collecting.cancel)
             if not until_idle:
                 await simulator.run(stop)
                 return None
             return await _run_until_idle(simulator, stop)
+
+
+async def _collect_from(ready: asyncio.Event) -> None:
+    """Collect garbage from now on, and look no more at what is there for good."""
+    await ready.wait()
+    gc.freeze()
+    gc.enable()
 
 
 async def _run_until_idle(simulator: Simulator, stop: asyncio.Event) -> str | None:

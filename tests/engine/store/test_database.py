@@ -121,8 +121,3 @@ async def test_a_file_that_is_no_database_is_named(tmp_path: Path, clock: Clock)
     with pytest.raises(StoreError, match="not a database of Headrace"):
         async with Store(tmp_path / "s.db", clock):
             pass
-
-
-async def test_the_formats_follow_each_other_without_gaps() -> None:
-    names = sorted(script.name for script in database.MIGRATIONS.glob("*.sql"))
-    assert [int(name[:4]) for name in names] == list(range(1, len(names) + 1))

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from engine.clock import VIRTUAL_START
-from engine.store.database import migrate
+from engine.store.migration import migrate
 from triggers.sqs.attributes import QueueAttributes
 from triggers.sqs.message import OutgoingMessage
 from triggers.sqs.receipt_handle import Receipt

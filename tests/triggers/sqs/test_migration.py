@@ -7,7 +7,8 @@ from pathlib import Path
 
 from engine.arn import Account
 from engine.clock import Clock, to_millis
-from engine.store.database import MIGRATIONS, Store
+from engine.store.database import Store
+from engine.store.migration import MIGRATIONS
 from triggers.sqs.queue import Queue
 
 
