@@ -15,7 +15,7 @@ from engine.clock import Clock
 
 T = TypeVar("T")
 BRIEF_RUNS_IN_A_ROW = 64  # and then one on the thread, so that the log is copied back now and then
-PAGES_TO_COPY_BACK = 1000  # as SQLite does unless told otherwise
+PAGES_TO_COPY_BACK = 4000
 
 
 class Connection(Protocol):

@@ -195,16 +195,10 @@ def _run_group(
     outcomes: list[Outcome] = []
     connection.execute("BEGIN IMMEDIATE")
     try:
-        for operation in operations:
-            connection.execute("SAVEPOINT operation")
-            try:
-                outcomes.append((operation(connection), None))
-            except Exception as error:
-                if not connection.in_transaction:
-                    raise  # SQLite gave the whole transaction up: a full disk, an I/O error
-                connection.execute("ROLLBACK TO operation")
-                outcomes.append((None, error))
-            connection.execute("RELEASE operation")
+        if len(operations) == 1:
+            outcomes.append((operations[0](connection), None))  # it is undone with the transaction
+        else:
+            outcomes += [_run_undoable(operation, connection) for operation in operations]
         if failing is not None:
             raise failing
         connection.execute("COMMIT")
@@ -213,3 +207,18 @@ def _run_group(
             connection.execute("ROLLBACK")
         return [(None, error)] * len(operations)
     return outcomes
+
+
+def _run_undoable(operation: Operation, connection: sqlite3.Connection) -> Outcome:
+    """Run one of several operations; one that fails undoes its own statements alone."""
+    outcome: Outcome
+    connection.execute("SAVEPOINT operation")
+    try:
+        outcome = operation(connection), None
+    except Exception as error:
+        if not connection.in_transaction:
+            raise  # SQLite gave the whole transaction up: a full disk, an I/O error
+        connection.execute("ROLLBACK TO operation")
+        outcome = None, error
+    connection.execute("RELEASE operation")
+    return outcome

@@ -121,3 +121,16 @@ async def test_a_file_that_is_no_database_is_named(tmp_path: Path, clock: Clock)
     with pytest.raises(StoreError, match="not a database of Headrace"):
         async with Store(tmp_path / "s.db", clock):
             pass
+
+
+async def test_an_operation_that_fails_alone_leaves_nothing(store: Store) -> None:
+    await store.write(make_table)
+
+    def half_done(connection: sqlite3.Connection) -> None:
+        connection.execute("INSERT INTO numbers VALUES (50)")
+        raise ValueError("changed its mind")
+
+    with pytest.raises(ValueError, match="changed its mind"):
+        await store.write(half_done)
+    await store.write(insert(1))
+    assert await store.read(numbers) == [1]
