@@ -130,6 +130,8 @@ class Simulator(Region):
         await asyncio.to_thread(import_module, "engine.functions.environment")
         await first_need(self.listener, None if self._is_simulated else self._first_rest())
         services = await asyncio.to_thread(import_module, "headrace.aws.services")
+        if self._has_sources:
+            self.functions.prepare()
         async with services.served(self):
             await asyncio.Event().wait()
 

@@ -14,6 +14,7 @@ from engine.functions.simulated_duration import Distribution, parse_simulated_du
 from engine.value import dataclass
 
 LAUNCHER = Path(__file__).with_name("launcher.py")
+FIRST_PYTHON_ARGUMENT = 4  # of the command for a Python function: what comes before says how it is started
 OWN_PACKAGES = Path(engine.__file__).parent.parent  # where a handler must not look
 LATEST = "$LATEST"
 

@@ -31,6 +31,7 @@ from engine.functions.pace import Stint
 from engine.functions.package import folders_of, is_executable
 from engine.functions.runtime import Exited, NotStarted, OutOfMemory, Runtime, Signal, TimedOut
 from engine.functions.runtime_api import Answered, Failed, Ready
+from engine.functions.spares import SpareProcess
 from engine.functions.surroundings import LOOK_AFTER_SECONDS, Surroundings
 from engine.functions.tracing import trace_header
 from engine.functions.variables import runtime_variables
@@ -50,15 +51,25 @@ class Environment:
         function: FunctionDefinition,
         surroundings: Surroundings,
         on_started: Callable[[], None] = lambda: None,
+        spare: SpareProcess | None = None,
     ) -> None:
-        """`on_started` is called once, when the first initialisation has ended, well or badly."""
+        """`on_started` is called once, when the first initialisation has ended, well or badly.
+
+        Its first process is the `spare` one, if that can be taken up.
+        """
         self.function = function
         self._on_started = on_started
         self.retired: str | None = None  # why it must not take another invocation
         self._around = surroundings
         self._clock = surroundings.clock
+        self._spare = spare
         self._log = LogStream(
-            function.name, surroundings.logs, surroundings.clock, surroundings.feed, function.version
+            function.name,
+            surroundings.logs,
+            surroundings.clock,
+            surroundings.feed,
+            function.version,
+            None if spare is None else spare.name,
         )
         self.name = self._log.environment
         self._lines = (JsonLines if function.log_format == "JSON" else TextLines)(function.version)
@@ -105,6 +116,8 @@ class Environment:
 
     async def stop(self, reason: str) -> None:
         """End the process, SIGTERM first, and remove what the environment had; the feed is told `reason`."""
+        if self._spare is not None:
+            self._spare.close()
         await self._runtime.stop(self._around.stop_grace_seconds)
         self._around.guard.sweep(self.name)
         self._log.close()
@@ -229,7 +242,8 @@ class Environment:
         if self._handler_clock is not None:
             clock = str(self._handler_clock.path)
             variables |= self._handler_clock.variables()
-        self._runtime.start(function.command(folder, os.getpid(), reporting, clock), folder, variables)
+        spare, self._spare = self._spare, None
+        self._runtime.start(function.command(folder, os.getpid(), reporting, clock), folder, variables, spare)
 
     async def _invoke(
         self, invocation: Invocation, root: str, init_ms: float | None, cold_start: bool

@@ -2,6 +2,9 @@
 
     launcher.py PARENT python HIDDEN HANDLER CLOCK REACH [REPORTS FOLDER...]
         Python: awslambdaric, or python_runtime.py beside this file where that is missing
+    launcher.py PARENT spare
+        Python, too: a JSON line on standard input tells in time what comes after `python`, as "arguments",
+        with the process's "folder" and "variables"; the end of the input ends it
     launcher.py PARENT exec PROGRAM [ARGUMENT...]
         any other runtime
 
@@ -17,6 +20,7 @@ Nothing but the standard library is needed, by Python 3.9 or later.
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -162,9 +166,40 @@ def keep_from_aws() -> None:
     sys.addaudithook(hook)
 
 
+def import_ahead() -> None:
+    """Import what runtime clients import and what does not look at the variables, as runtime_client does."""
+    from importlib import import_module
+
+    try:
+        for name in ("json", "logging", "traceback", "socket", "decimal", "simplejson"):
+            import_module(name)
+    except ImportError:
+        pass  # awslambdaric is not there, then, and python_runtime.py has to do
+
+
+def become_somebody() -> list[str]:
+    """Wait for what this process is to be; return the arguments."""
+    import json
+
+    received = b""
+    while not received.endswith(b"\n"):
+        data = os.read(0, 65_536)
+        if not data:
+            os._exit(0)  # it is not needed any more
+        received += data
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    order = json.loads(received)
+    os.chdir(order["folder"])
+    os.environ.clear()
+    os.environ.update(order["variables"])
+    arguments: list[str] = order["arguments"]
+    return arguments
+
+
 def run_python(hidden: str, handler: str, clock: str, reach: str, reports: str = "", *folders: str) -> None:
     """Run the handler's module under a runtime client; returns only with the process."""
-    del sys.path[0]  # this file's own folder
     main, client, take_next = awslambdaric() or python_runtime()
     forget_fresh_bytecode()
     if clock:
@@ -223,8 +258,12 @@ def beside(name: str) -> Any:
 if __name__ == "__main__":
     if sys.argv[1] != "0":
         die_with(int(sys.argv[1]))
-    if sys.argv[2] == "python":
-        run_python(*sys.argv[3:])
+    if sys.argv[2] in ("python", "spare"):
+        del sys.path[0]  # this file's own folder
+        gc.disable()  # nothing that is imported is garbage
+        import_ahead()
+        gc.enable()
+        run_python(*(sys.argv[3:] if sys.argv[2] == "python" else become_somebody()))
     else:
         try:
             os.execvp(sys.argv[3], sys.argv[3:])  # noqa: S606 - this is the job

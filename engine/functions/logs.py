@@ -21,10 +21,19 @@ class LogStream:
     """The log of one environment, and the tail of what it wrote during the present invocation."""
 
     def __init__(
-        self, function: str, logs: Path | None, clock: Clock, feed: Feed, version: str = "$LATEST"
+        self,
+        function: str,
+        logs: Path | None,
+        clock: Clock,
+        feed: Feed,
+        version: str = "$LATEST",
+        environment: str | None = None,
     ) -> None:
-        """`logs` is the folder of all logs; without one, only the feed and the tail get the events."""
-        self.environment = random_hex(32)
+        """`logs` is the folder of all logs; without one, only the feed and the tail get the events.
+
+        `environment` is the name that it has already.
+        """
+        self.environment = environment or random_hex(32)
         self.name = f"{clock.now():%Y/%m/%d}/[{version}]{self.environment}"
         self.group = f"/aws/lambda/{function}"
         self._function = function

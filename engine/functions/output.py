@@ -31,8 +31,8 @@ class LineSplitter:
 
 
 class OutputPipe:
-    """The pipe that is a child's stdout and stderr. `sink` gets its events in order, at most a pipe full
-    at once.
+    """The pipe that is a child's stdout and stderr. `sink`, which may be exchanged, gets its events in order,
+    at most a pipe full at once.
 
     A child that floods fills the pipe and waits: each turn of the loop reads it once, so all else has its
     turn too.
@@ -40,7 +40,7 @@ class OutputPipe:
 
     def __init__(self, sink: Callable[[Sequence[bytes]], None]) -> None:
         self._loop = asyncio.get_running_loop()
-        self._sink = sink
+        self.sink = sink
         self._splitter = LineSplitter()
         self._read_end, self.write_end = os.pipe()
         os.set_blocking(self._read_end, False)
@@ -56,7 +56,7 @@ class OutputPipe:
         if self._open:
             self._readable()
         if rest := self._splitter.flush():
-            self._sink(rest)
+            self.sink(rest)
 
     def close(self) -> None:
         """Pass on the rest and close; who still writes gets SIGPIPE."""
@@ -70,7 +70,7 @@ class OutputPipe:
             if not data:
                 self._close()
         if data and (lines := self._splitter.split(data)):
-            self._sink(lines)
+            self.sink(lines)
 
     def _close(self) -> None:
         if self._open:

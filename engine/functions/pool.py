@@ -37,6 +37,7 @@ from engine.watching import FolderWatcher
 if TYPE_CHECKING:
     from engine.faults import Faults
     from engine.functions.environment import Environment
+    from engine.functions.spares import Spares
 
 # By then the first process has been started and is busy with its own imports; a watch begins with one too.
 WATCH_DELAY_SECONDS = 0.01
@@ -135,6 +136,7 @@ class Functions:
         self._look_after_timer: Timer | None = None
         self._patience_timer: Timer | None = None
         self._idle_timer: asyncio.TimerHandle | None = None
+        self._spares: Spares | None = None  # once one may be of use
         self._room = max_environments  # below 0 while callers wait for functions that they have called
         self._starting = 0
         self._watcher = watcher
@@ -160,6 +162,8 @@ class Functions:
             self._stop_later(environment, "shutdown")
         with self._pace.outside():
             await asyncio.gather(*self._tasks)
+        if self._spares is not None:
+            await self._spares.close()
         await asyncio.to_thread(self._around.guard.close)
         await asyncio.to_thread(shutil.rmtree, self._temporary, ignore_errors=True)
 
@@ -298,7 +302,9 @@ class Functions:
         # Loaded with the first environment: a simulator is ready before anything runs.
         from engine.functions.environment import Environment
 
-        environment = Environment(state.definition, self._around, self._start_slot(state))
+        definition = state.definition
+        spare = None if self._spares is None else self._spares.take(definition)
+        environment = Environment(definition, self._around, self._start_slot(state), spare)
         state.environments += 1
         if self._watcher is not None and state.to_be_watched:
             self._clock.world.call_after(WATCH_DELAY_SECONDS, partial(self._watch_code, state))
@@ -321,6 +327,19 @@ class Functions:
             state.idle.append(environment)
             self._idle_since[environment] = self._clock.now()
             self._watch_idle(environment)
+
+    def prepare(self) -> None:
+        """Start ahead what the first environment will need."""
+        for state in self.versions:
+            self._prepare_spare(state.definition)
+
+    def _prepare_spare(self, definition: FunctionDefinition) -> None:
+        if self._spares is None and self._pace.is_real and not self._clock.is_steered:
+            from engine.functions.spares import Spares
+
+            self._spares = Spares(self._clock, self._around.guard, self._temporary)
+        if self._spares is not None:
+            self._spares.prepare(definition)
 
     def _next_for(self, state: Version) -> _Waiter | None:
         """Return who may have an environment of this function; without room, only the very first may."""
@@ -357,6 +376,7 @@ class Functions:
                 state.started_at = self._clock.stopwatch()
                 timer.cancel()
                 self._one_has_started()
+                self._prepare_spare(state.definition)
 
         timer = self._clock.after_real(LONGEST_START_SECONDS, free)
         return free

@@ -22,8 +22,8 @@ HAS_WAITID = hasattr(os, "waitid")  # macOS has it since Python 3.13
 
 
 class ChildProcess:
-    """A running child. `on_exit` is called once, on the loop, with it and its return code, negative for a
-    signal.
+    """A running child. `on_exit`, which may be exchanged, is called once, on the loop, with it and its return
+    code, negative for a signal.
 
     By then every process of its session's group has been sent SIGKILL, the child has been reaped, and
     `gone` is set.
@@ -37,8 +37,9 @@ class ChildProcess:
         variables: Mapping[str, str],
         output: int,
         on_exit: "Callable[[ChildProcess, int], None]",
+        reads: int | None = None,
     ) -> None:
-        """Start `command`; it writes to the file descriptor `output`, and reads nothing.
+        """Start `command`; it writes to the file descriptor `output`, and `reads` one or nothing.
 
         Raises OSError when it cannot be started. Call on the thread that lives longest: on Linux the child
         is told to die with the thread that started it.
@@ -47,14 +48,14 @@ class ChildProcess:
             command,
             cwd=folder,
             env=variables,
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.DEVNULL if reads is None else reads,
             stdout=output,
             stderr=output,
             start_new_session=True,
         )
         self.pid = self._popen.pid
         self.gone = asyncio.Event()
-        self._on_exit = on_exit
+        self.on_exit = on_exit
         self._loop = asyncio.get_running_loop()
         self._pidfd: int | None = None
         self._started: list[psutil.Process] = []
@@ -113,5 +114,5 @@ class ChildProcess:
                 process.kill()  # not another process that has got its number meanwhile
         returncode = self._popen.wait()
         # What the child sent before it ended may be in the same round of the loop: that comes first.
-        self._loop.call_soon(self._on_exit, self, returncode)
+        self._loop.call_soon(self.on_exit, self, returncode)
         self.gone.set()

@@ -13,6 +13,7 @@ from engine.functions.guard import Guard
 from engine.functions.output import OutputPipe
 from engine.functions.process import ChildProcess
 from engine.functions.runtime_api import Answered, Failed, Ready, RuntimeApi, TooLarge
+from engine.functions.spares import SpareProcess
 from engine.value import dataclass
 
 ALARM_TOLERANCE_SECONDS = 0.001  # a timer may come a hair early
@@ -91,11 +92,23 @@ class Runtime:
         """Open the Runtime API."""
         await self._api.open()
 
-    def start(self, command: Sequence[str], folder: Path, variables: Mapping[str, str]) -> None:
-        """Start a process; there must be none. Raises OSError when it cannot be started."""
+    def start(
+        self,
+        command: Sequence[str],
+        folder: Path,
+        variables: Mapping[str, str],
+        spare: SpareProcess | None = None,
+    ) -> None:
+        """Start a process, or take a spare one up; there must be none. Raises OSError when it cannot be
+        started.
+        """
         if self._stopped:
             raise OSError(errno.ESHUTDOWN, "its environment has been stopped", command[0])
         self._api.reset()
+        taken = None if spare is None else spare.take_up(command, folder, variables, self._log, self._exited)
+        if taken is not None:
+            self._process, self._output = taken
+            return
         output = OutputPipe(self._log)
         try:
             process = ChildProcess(

@@ -48,11 +48,7 @@ def runtime_variables(
     metadata are out of reach, so that a handler never talks to a real account by accident. Of `layers`, a
     later one comes before an earlier one.
     """
-    variables = {
-        "PATH": host.get("PATH", os.defpath),
-        "LANG": "en_US.UTF-8",
-        "LC_CTYPE": "C.UTF-8",
-        "TZ": ":UTC",
+    variables = python_variables(host, temporary) | {
         "PWD": str(folder),
         "SHLVL": "0",
         "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR",
@@ -63,7 +59,6 @@ def runtime_variables(
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         "AWS_EC2_METADATA_DISABLED": "true",
     }
-    variables |= {name: host[name] for name in ("HOME", "LD_LIBRARY_PATH", "SYSTEMROOT") if name in host}
     if endpoint is not None:
         variables["AWS_ENDPOINT_URL"] = endpoint
     variables |= function.variables
@@ -83,7 +78,7 @@ def runtime_variables(
         "AWS_SESSION_TOKEN": SESSION_TOKEN,
         "LAMBDA_TASK_ROOT": str(folder),
         "LAMBDA_RUNTIME_DIR": str(Path(__file__).parent),
-        "TMPDIR": str(temporary),
+        "TMPDIR": str(temporary),  # whatever the function says: the guard knows its processes by it
     }
     if function.runtime is not None and function.runtime not in PROVIDED_RUNTIMES:
         variables["AWS_EXECUTION_ENV"] = f"AWS_Lambda_{function.runtime}"
@@ -93,6 +88,17 @@ def runtime_variables(
         variables["AWS_LAMBDA_LOG_FORMAT"] = "JSON"
         variables["AWS_LAMBDA_LOG_LEVEL"] = function.log_level or "INFO"
     return variables
+
+
+def python_variables(host: Mapping[str, str], temporary: Path) -> dict[str, str]:
+    """Return what any process starts with, before it is known whose it is."""
+    return {
+        "PATH": host.get("PATH", os.defpath),
+        "LANG": "en_US.UTF-8",
+        "LC_CTYPE": "C.UTF-8",
+        "TZ": ":UTC",
+        "TMPDIR": str(temporary),
+    } | {name: host[name] for name in ("HOME", "LD_LIBRARY_PATH", "SYSTEMROOT") if name in host}
 
 
 def _layer_variables(layers: Sequence[Path], variables: Mapping[str, str]) -> dict[str, str]:
