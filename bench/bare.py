@@ -12,6 +12,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from bench.folders import new_folder
+from bench.simulator_process import drop
 
 NOOP = Path(__file__).parent / "functions" / "noop"
 IN_CLOSE_WRITE = 0x00000008
@@ -114,6 +115,15 @@ def inotify_ms(count: int = 200) -> float:
         taken.append(time.perf_counter() - begin)
     os.close(descriptor)
     return statistics.median(taken) * 1000
+
+
+def files_per_second(count: int = 500) -> float:
+    """Return how many small files a second are written into a folder that nobody watches."""
+    folder = new_folder()
+    begin = time.perf_counter()
+    for number in range(count):
+        drop(folder / str(number), b"x" * 1000)
+    return count / (time.perf_counter() - begin)
 
 
 def python_ms(count: int = 15) -> float:

@@ -109,17 +109,19 @@ class Simulator(Region):
         async with asyncio.TaskGroup() as group:
             await self.begin(group)
             await self.regions.begin(group)
-            if self._has_sources and not self._is_simulated:
-                OwnFiles(self.configuration, self.world.watcher, self.clock, self.feed).watch()
             self.ready.set()
             self.feed.publish(SimulatorReady(self.clock.now(), self.listener.url))
             self.go_on(group)
             self.regions.go_on(group)
-            serving = group.create_task(self.serve(), name="endpoint")
+            helpers = [group.create_task(self.serve(), name="endpoint")]
+            if self._has_sources and not self._is_simulated:
+                looking = OwnFiles(self.configuration, self.clock, self.feed).run()
+                helpers.append(group.create_task(looking, name="own files"))
             await stop.wait()
             self.clock.let_go()
             await self.regions.wind_down()
-            serving.cancel()
+            for helper in helpers:
+                helper.cancel()
 
     async def serve(self) -> None:
         """Load what the first event will need, then answer on the endpoint until cancelled.
