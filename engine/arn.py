@@ -1,6 +1,35 @@
 """Amazon Resource Names of what lives in the simulated account."""
 
+from functools import lru_cache
+
 from engine.value import dataclass
+
+PARTITIONS = {  # by how the names of their regions begin; all others are in `aws`
+    "cn-": "aws-cn",
+    "us-gov-": "aws-us-gov",
+    "us-iso-": "aws-iso",
+    "us-isob-": "aws-iso-b",
+    "eu-isoe-": "aws-iso-e",
+    "us-isof-": "aws-iso-f",
+    "eusc-": "aws-eusc",
+}
+
+
+@lru_cache(maxsize=64)
+def partition_of(region: str) -> str:
+    """Return the partition of a region, the second part of ARNs. Source: botocore's partitions.json."""
+    found = (name for beginning, name in PARTITIONS.items() if region.startswith(beginning))
+    return next(found, "aws")
+
+
+def account_root(account_id: str, arn: str) -> str:
+    """Return the principal that means a whole account, in a policy of the resource with this ARN."""
+    return f"arn:{partition_in(arn)}:iam::{account_id}:root"
+
+
+def partition_in(arn: str) -> str:
+    """Return the partition that an ARN names."""
+    return arn.split(":", 2)[1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -9,7 +38,11 @@ class Account:
 
     account_id: str = "000000000000"
     region: str = "us-east-1"
-    partition: str = "aws"
+
+    @property
+    def partition(self) -> str:
+        """The part of AWS that the region belongs to, such as `aws-cn`."""
+        return partition_of(self.region)
 
     def function(self, name: str, qualifier: str | None = None) -> str:
         """Return a function's ARN, ending in `:qualifier` when one is given."""

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import orjson
 
+from engine.arn import partition_of
 from engine.clock import iso_millis
 from engine.value import dataclass
 
@@ -43,7 +44,7 @@ class TextLines:
     def init_start(self, _now: datetime, runtime: str, region: str) -> bytes:
         """Return the first line of an environment."""
         digest = hashlib.sha256(runtime.encode()).hexdigest()
-        arn = f"arn:aws:lambda:{region}::runtime:{digest}"
+        arn = f"arn:{partition_of(region)}:lambda:{region}::runtime:{digest}"
         return f"INIT_START Runtime Version: {runtime}\tRuntime Version ARN: {arn}".encode()
 
     def init_report(
@@ -86,7 +87,7 @@ class JsonLines:
             "initializationType": "on-demand",
             "phase": "init",
             "runtimeVersion": runtime,
-            "runtimeVersionArn": f"arn:aws:lambda:{region}::runtime:{digest}",
+            "runtimeVersionArn": f"arn:{partition_of(region)}:lambda:{region}::runtime:{digest}",
         }
         return _event(now, "platform.initStart", record)
 

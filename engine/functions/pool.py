@@ -10,7 +10,7 @@ import shutil
 import tempfile
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -24,6 +24,7 @@ from engine.feed import Feed, Notice
 from engine.functions.code_watch import CodeWatch
 from engine.functions.definition import LATEST, FunctionDefinition
 from engine.functions.guard import Guard
+from engine.functions.idle_environments import IdleEnvironments
 from engine.functions.invocation import Invocation, InvocationResult, Throttled
 from engine.functions.pace import Pace, RealPace
 from engine.functions.surroundings import LOOK_AFTER_SECONDS, Surroundings
@@ -41,7 +42,6 @@ if TYPE_CHECKING:
 
 # By then the first process has been started and is busy with its own imports; a watch begins with one too.
 WATCH_DELAY_SECONDS = 0.01
-IDLE_TOLERANCE_SECONDS = 0.001  # a timer may come a hair early
 FOLDER_PREFIX = "headrace-"
 INIT_LIMIT = timedelta(seconds=10)
 STOP_GRACE = timedelta(milliseconds=500)
@@ -129,13 +129,12 @@ class Functions:
         )
         self._alive: dict[Environment, float] = {}  # and when they were made, by the loop's time
         self._working: set[Environment] = set()
-        self._idle_since: dict[Environment, datetime] = {}  # least recently used first
+        self._idle = IdleEnvironments(clock, partial(self._stop_later, reason="idle"))
         self._waiting: deque[_Waiter] = deque()
         self._lineages: dict[str, tuple[str, ...]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._look_after_timer: Timer | None = None
         self._patience_timer: Timer | None = None
-        self._idle_timer: asyncio.TimerHandle | None = None
         self._spares: Spares | None = None  # once one may be of use
         self._room = max_environments  # below 0 while callers wait for functions that they have called
         self._starting = 0
@@ -149,7 +148,8 @@ class Functions:
 
     async def __aexit__(self, *_: object) -> None:
         self._closed = True
-        for timer in (self._idle_timer, self._look_after_timer, self._patience_timer):
+        self._idle.close()
+        for timer in (self._look_after_timer, self._patience_timer):
             if timer is not None:
                 timer.cancel()
         for state in self.versions:
@@ -205,7 +205,7 @@ class Functions:
         """Run one attempt in an environment of its function's, as soon as one may have it."""
         with self._pace.outside():
             environment = state.idle.pop() if state.idle else await self._obtain(state, invocation)
-            self._idle_since.pop(environment, None)
+            self._idle.discard(environment)
             self._working.add(environment)
             if self._look_after_timer is None:
                 self._look_after_timer = self._clock.after_real(LOOK_AFTER_SECONDS, self._look_after)
@@ -278,8 +278,8 @@ class Functions:
 
     async def _obtain(self, state: Version, invocation: Invocation) -> "Environment":
         """Return an environment once there may be one; an idle one of another function makes room."""
-        if self._room <= 0 and self._idle_since:
-            self._stop_later(next(iter(self._idle_since)), "room for another function")
+        if self._room <= 0 and (oldest := self._idle.oldest()) is not None:
+            self._stop_later(oldest, "room for another function")
         turn: asyncio.Future[Environment | None] = asyncio.get_running_loop().create_future()
         waiter = _Waiter(state, not invocation.caller_waits, turn, self._clock.stopwatch())
         self._waiting.append(waiter)
@@ -325,8 +325,7 @@ class Functions:
             self._stop_later(environment, "room for another function")
         else:
             state.idle.append(environment)
-            self._idle_since[environment] = self._clock.now()
-            self._watch_idle(environment)
+            self._idle.add(environment)
 
     def prepare(self) -> None:
         """Start ahead what the first environment will need."""
@@ -419,7 +418,7 @@ class Functions:
     def _stop_later(self, environment: "Environment", reason: str) -> None:
         """Take an environment out of use now, and end it in a task of its own; then there is room again."""
         state = self._present[environment]
-        if self._idle_since.pop(environment, None) is not None:
+        if self._idle.discard(environment):
             state.idle.remove(environment)
         if self._alive.pop(environment, None) is not None:
             state.environments -= 1
@@ -440,24 +439,3 @@ class Functions:
         self._look_after_timer = self._clock.after_real(LOOK_AFTER_SECONDS, self._look_after)
         for environment in tuple(self._working):
             environment.look_after()
-
-    def _watch_idle(self, environment: "Environment") -> None:
-        """See to it that the environment is looked at when it has been idle for as long as it may."""
-        loop, idle_timeout = asyncio.get_running_loop(), environment.function.idle_timeout
-        if self._idle_timer is None or self._idle_timer.when() > loop.time() + idle_timeout:
-            if self._idle_timer is not None:
-                self._idle_timer.cancel()
-            self._idle_timer = loop.call_later(idle_timeout, self._reclaim_idle)
-
-    def _reclaim_idle(self) -> None:
-        self._idle_timer = None
-        now = self._clock.now()
-        for environment, since in tuple(self._idle_since.items()):
-            if (now - since).total_seconds() >= environment.function.idle_timeout - IDLE_TOLERANCE_SECONDS:
-                self._stop_later(environment, "idle")
-        if self._idle_since:
-            soonest = min(
-                environment.function.idle_timeout - (now - since).total_seconds()
-                for environment, since in self._idle_since.items()
-            )
-            self._idle_timer = asyncio.get_running_loop().call_later(max(0.0, soonest), self._reclaim_idle)

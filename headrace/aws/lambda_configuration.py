@@ -210,7 +210,9 @@ def describe(
         "Architectures": members["Architectures"],
         "EphemeralStorage": {"Size": members["EphemeralStorage"]},
         "SnapStart": {"ApplyOn": "None", "OptimizationStatus": "Off"},
-        "RuntimeVersionConfig": {"RuntimeVersionArn": f"arn:aws:lambda:{account.region}::runtime:{runtime}"},
+        "RuntimeVersionConfig": {
+            "RuntimeVersionArn": f"arn:{account.partition}:lambda:{account.region}::runtime:{runtime}"
+        },
         "LoggingConfig": members["LoggingConfig"],
     }
     if "Environment" in members:

@@ -178,7 +178,7 @@ class LambdaWire:
         elsewhere = (region or here.region, account or here.account_id) != (here.region, here.account_id)
         qualifier = target.qualifier or LATEST
         if elsewhere or not (self._events.knows(target.name) and self._has_qualifier(target.name, qualifier)):
-            owner = Account(account or here.account_id, region or here.region, here.partition)
+            owner = Account(account or here.account_id, region or here.region)
             raise ResourceNotFound("Function", owner.function(target.name, qualifier))
 
     def _lineage(self, trace: str | None) -> tuple[str, ...]:

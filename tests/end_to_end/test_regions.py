@@ -57,6 +57,16 @@ def client(url: str, service: str, region: str = HOME, account: str = HERE, **ke
     return boto3.Session().client(service, endpoint_url=url, region_name=region, **given)  # type: ignore[call-overload]
 
 
+def keys_of(assumed: Any) -> dict[str, str]:
+    """Return the keys that AssumeRole gives, as a client takes them."""
+    given = assumed["Credentials"]
+    return {
+        "aws_access_key_id": given["AccessKeyId"],
+        "aws_secret_access_key": given["SecretAccessKey"],
+        "aws_session_token": given["SessionToken"],
+    }
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     (tmp_path / "headrace.toml").write_text(CONFIGURATION, encoding="utf-8")
@@ -252,12 +262,7 @@ def test_a_role_of_another_account_leads_there(running: HeadraceProcess) -> None
     made = identities.get_role(RoleName="worker")["Role"]["RoleId"]
     assumed = client(running.url, "sts").assume_role(RoleArn=ROLE.format(THERE), RoleSessionName="test")
     assert assumed["AssumedRoleUser"]["AssumedRoleId"] == f"{made}:test"
-    given = assumed["Credentials"]
-    keys = {
-        "aws_access_key_id": given["AccessKeyId"],
-        "aws_secret_access_key": given["SecretAccessKey"],
-        "aws_session_token": given["SessionToken"],
-    }
+    keys = keys_of(assumed)
     assert client(running.url, "sts", **keys).get_caller_identity()["Account"] == THERE
     url = client(running.url, "sqs", **keys).create_queue(QueueName="made")["QueueUrl"]
     assert url.endswith(f"/{THERE}/made")
@@ -288,14 +293,8 @@ def test_functions_of_other_accounts_can_sign(folder: Path) -> None:
     with HeadraceProcess(folder) as running:
         with pytest.raises(ClientError, match="InvalidSignatureException"):
             client(running.url, "sqs", account=THERE).list_queues()
-        given = client(running.url, "sts", **mine).assume_role(
-            RoleArn=ROLE.format(THERE), RoleSessionName="test"
-        )["Credentials"]
-        keys = {
-            "aws_access_key_id": given["AccessKeyId"],
-            "aws_secret_access_key": given["SecretAccessKey"],
-            "aws_session_token": given["SessionToken"],
-        }
+        role = {"RoleArn": ROLE.format(THERE), "RoleSessionName": "test"}
+        keys = keys_of(client(running.url, "sts", **mine).assume_role(**role))
         functions = client(running.url, "lambda", OTHER, **keys)
         functions.create_function(
             FunctionName="worker",

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from engine.arn import account_root
 from triggers.eventbridge.errors import InvalidParameter, NotFound
 
 VERSION = "2012-10-17"
@@ -20,7 +21,7 @@ def with_permission(policy: str | None, bus_arn: str, given: Mapping[str, Any]) 
     statement: dict[str, Any] = {
         "Sid": given["StatementId"],
         "Effect": "Allow",
-        "Principal": "*" if account == "*" else {"AWS": f"arn:aws:iam::{account}:root"},
+        "Principal": "*" if account == "*" else {"AWS": account_root(account, bus_arn)},
         "Action": given["Action"],
         "Resource": bus_arn,
     }

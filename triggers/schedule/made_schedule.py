@@ -39,6 +39,7 @@ ELSEWHERE = (
     "EventBridgePutEventsV2Parameters",
     "EventBridgePutRawEventsParameters",
 )
+_UNIVERSAL = re.compile(r"arn:aws[\w-]*:scheduler:::")
 _ARN = re.compile(r"arn:aws[\w-]*:([a-z0-9-]+):[a-z0-9-]+:\d{12}:.+")
 
 
@@ -74,7 +75,7 @@ def _check_bounds(start: datetime | None, end: datetime | None, now: datetime) -
 
 def _check_target(target: Mapping[str, Any]) -> None:
     arn = target["Arn"]
-    if arn.startswith("arn:aws:scheduler:::"):
+    if _UNIVERSAL.match(arn):
         raise InvalidSchedule(f"Universal targets are not simulated by Headrace: {arn}")
     matched = _ARN.fullmatch(arn)
     if matched is None:

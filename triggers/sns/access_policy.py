@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 
+from engine.arn import account_root
 from triggers.sns.errors import InvalidParameter
 
 ACTIONS = (
@@ -36,7 +37,7 @@ def with_statement(
     parsed = _parsed(policy)
     if any(each.get("Sid") == label for each in parsed["Statement"]):
         raise InvalidParameter("Statement already exists")
-    principals = [f"arn:aws:iam::{account}:root" for account in accounts]
+    principals = [account_root(account, topic_arn) for account in accounts]
     names = [f"SNS:{action}" for action in actions]
     statement = {
         "Sid": label,

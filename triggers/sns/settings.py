@@ -4,6 +4,7 @@ Source: Amazon SNS API reference, CreateTopic and Subscribe.
 """
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal, Self
 
@@ -12,6 +13,8 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 from engine.settings import Settings
 from triggers.sns.filter_policy import PolicyRefused, Scope, read_policy
 from triggers.sns.topic import FIFO_SUFFIX, MESSAGE_BYTES, MOST_MESSAGE_BYTES, NAME
+
+_FUNCTION = re.compile(r"functions\.|arn:aws[\w-]*:lambda:")
 
 
 def checked_name(name: str) -> str:
@@ -93,7 +96,7 @@ def _problems_of_subscription(
     place: str, subscription: SubscriptionSettings, *, is_fifo: bool
 ) -> Iterator[str]:
     endpoint = subscription.endpoint
-    is_function = endpoint.startswith(("functions.", "arn:aws:lambda:"))
+    is_function = _FUNCTION.match(endpoint) is not None
     if is_fifo and is_function:
         yield f"{place}.endpoint: only queues can be subscribed to FIFO topics"
     if not is_fifo and endpoint.endswith(FIFO_SUFFIX):

@@ -11,6 +11,7 @@ from uuid import NAMESPACE_URL, uuid5
 
 import orjson
 
+from engine.arn import partition_in
 from engine.value import dataclass
 from triggers.sns.errors import InvalidParameter
 from triggers.sns.filter_policy import SCOPES, FilterPolicy, PolicyRefused, Scope, read_policy
@@ -140,7 +141,7 @@ def shown_attributes(subscription: Subscription, topic: Topic, account_id: str) 
         "ConfirmationWasAuthenticated": "true",
         "PendingConfirmation": "false",
         "RawMessageDelivery": "false",
-        "SubscriptionPrincipal": f"arn:aws:iam::{account_id}:user/headrace",
+        "SubscriptionPrincipal": f"arn:{partition_in(topic.arn)}:iam::{account_id}:user/headrace",
         **subscription.attributes,
     }
     if "FilterPolicy" in shown:

@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 
+from engine.arn import account_root
 from triggers.sqs.errors import InvalidParameter
 
 VERSION = "2012-10-17"
@@ -50,7 +51,7 @@ def with_permission(
     found = _parsed(policy, arn)
     if any(statement.get("Sid") == label for statement in found["Statement"]):
         raise InvalidParameter.because(label, "Label", "Already exists.")
-    principals = [f"arn:aws:iam::{account}:root" for account in accounts]
+    principals = [account_root(account, arn) for account in accounts]
     named = [f"SQS:{action}" for action in actions]
     statement = {
         "Sid": label,
