@@ -93,7 +93,13 @@ def create(functions: Any, name: str, source: str = ECHO, **parameters: Any) -> 
 
 def invoke(functions: Any, name: str, **parameters: Any) -> Any:
     """Invoke synchronously; return what the function returned, which is JSON."""
-    return json.loads(functions.invoke(FunctionName=name, **parameters)["Payload"].read())
+    return json.loads(answer_of(functions, name, **parameters)["Payload"])
+
+
+def answer_of(functions: Any, name: str, **parameters: Any) -> dict[str, Any]:
+    """Invoke synchronously; return the whole answer, read to its end, as a socket is left open otherwise."""
+    answer: dict[str, Any] = functions.invoke(FunctionName=name, **parameters)
+    return {**answer, "Payload": answer["Payload"].read()}
 
 
 def refused(call: Any, **parameters: Any) -> tuple[int, str, str]:

@@ -11,6 +11,7 @@ from tests.end_to_end.headrace_process import HeadraceProcess, wait_until
 from tests.end_to_end.lambda_deployment import (
     ARN,
     ECHO,
+    answer_of,
     client,
     create,
     invoke,
@@ -62,7 +63,7 @@ def test_a_published_version_stays_as_it_is(functions: Any) -> None:
     }
     latest = invoke(functions, "published:$LATEST")
     assert (latest["text"], latest["stage"], latest["version"]) == ("two", "second", "$LATEST")
-    executed = functions.invoke(FunctionName="published", Qualifier="1")["ExecutedVersion"]
+    executed = answer_of(functions, "published", Qualifier="1")["ExecutedVersion"]
     assert executed == "1"
 
 
@@ -121,7 +122,7 @@ def test_an_alias_stands_for_a_version(functions: Any) -> None:
         "FunctionVersion": "1",
         "Description": "what runs",
     }
-    answer = functions.invoke(FunctionName="aliased:live")
+    answer = answer_of(functions, "aliased:live")
     assert answer["ExecutedVersion"] == "1"
     assert invoke(functions, "aliased", Qualifier="live")["arn"] == ARN.format("aliased") + ":live"
     described = functions.get_function(FunctionName="aliased", Qualifier="live")["Configuration"]
@@ -158,14 +159,10 @@ def test_an_alias_shares_invocations_between_two_versions(functions: Any) -> Non
         FunctionName="shared", Name="both", FunctionVersion="1", RoutingConfig=weights
     )
     assert made["RoutingConfig"] == weights
-    versions = {
-        functions.invoke(FunctionName="shared", Qualifier="both")["ExecutedVersion"] for _ in range(40)
-    }
+    versions = {answer_of(functions, "shared", Qualifier="both")["ExecutedVersion"] for _ in range(40)}
     assert versions == {"1", "2"}
     functions.update_alias(FunctionName="shared", Name="both", RoutingConfig={})
-    versions = {
-        functions.invoke(FunctionName="shared", Qualifier="both")["ExecutedVersion"] for _ in range(10)
-    }
+    versions = {answer_of(functions, "shared", Qualifier="both")["ExecutedVersion"] for _ in range(10)}
     assert versions == {"1"}
 
 
@@ -257,7 +254,7 @@ def test_a_layer_is_on_the_search_paths_of_its_functions(functions: Any) -> None
     again = functions.publish_layer_version(LayerName="library", Content={"ZipFile": LIBRARY})
     assert again["Version"] == 2
     functions.update_function_configuration(FunctionName="layered", Layers=[])
-    assert functions.invoke(FunctionName="layered")["FunctionError"] == "Unhandled"
+    assert answer_of(functions, "layered")["FunctionError"] == "Unhandled"
 
 
 def test_layers_are_described_listed_and_given_away(functions: Any) -> None:

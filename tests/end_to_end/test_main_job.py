@@ -62,7 +62,8 @@ def test_boto3_invokes_functions_and_reads_objects(shop: Path) -> None:
         s3.put_object(Bucket="inbox", Key="put.txt", Body=b"from a client", ContentType="text/plain")
         assert (shop / "inbox" / "put.txt").read_bytes() == b"from a client"
         running.wait_for("EventEmitted", detail="put.txt")
-        assert s3.get_object(Bucket="inbox", Key="put.txt")["ContentType"] == "text/plain"
+        got = s3.get_object(Bucket="inbox", Key="put.txt")
+        assert (got["ContentType"], got["Body"].read()) == ("text/plain", b"from a client")
 
 
 @pytest.mark.parametrize("invocation_type", ["RequestResponse", "Event"])

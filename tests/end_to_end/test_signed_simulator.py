@@ -15,6 +15,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from tests.end_to_end.headrace_process import HeadraceProcess, headrace, write_function
+from tests.end_to_end.lambda_deployment import answer_of
 
 AWS = Path(sys.executable).with_name("aws")
 KEY, SECRET = "AKIDSIGNEDSIMULATOR", "a secret that only its users know"
@@ -77,7 +78,7 @@ def test_handlers_sign_as_the_simulator_asks(simulator: HeadraceProcess) -> None
 
 
 def test_the_logs_of_the_function_are_read(simulator: HeadraceProcess) -> None:
-    client(simulator, "lambda").invoke(FunctionName="signing", Payload=json.dumps({"name": "logged"}))
+    answer_of(client(simulator, "lambda"), "signing", Payload=json.dumps({"name": "logged"}))
     found = client(simulator, "logs").filter_log_events(
         logGroupName="/aws/lambda/signing", filterPattern='"at work" -a.txt'
     )

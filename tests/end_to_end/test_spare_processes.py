@@ -172,7 +172,7 @@ async def test_a_python_that_cannot_be_started_ahead_is_tried_once(
     python.chmod(0o755)
     functions = await start(running, function(tmp_path, TELLING, python=python), clock, feed)
     functions.prepare()
-    await until(lambda: calls.exists() and not psutil.Process().children(recursive=False)[1:])
+    await until(lambda: calls.exists() and not waiting())
     functions.prepare()
     result = await invoke(functions)
     assert result.error_type == "Runtime.ExitError"

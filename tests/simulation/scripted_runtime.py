@@ -85,7 +85,9 @@ class ScriptedRuntime:
         """Say whether it can take an event."""
         return self._function is not None
 
-    def start(self, command: Sequence[str], folder: Path, variables: Mapping[str, str]) -> None:
+    def start(
+        self, command: Sequence[str], folder: Path, variables: Mapping[str, str], spare: None = None
+    ) -> None:
         """Be ready at once."""
         self._function = variables["AWS_LAMBDA_FUNCTION_NAME"]
         self._next = Ready()

@@ -19,7 +19,7 @@ from engine.value import dataclass
 from triggers.sqs import fairness, fifo, message_table, redrive
 from triggers.sqs.attributes import QueueAttributes
 from triggers.sqs.message_table import MessageRow, oldest_kept
-from triggers.sqs.removal import drop_expired
+from triggers.sqs.removal import drop_expired, drop_expired_heads
 
 MILLISECOND = timedelta(milliseconds=1)
 ROWS_AT_ONCE = 100  # each may hold a megabyte
@@ -75,7 +75,7 @@ def receive(
     """Hide and return visible messages; what may not be delivered any more makes room for others."""
     millis = to_millis(now)
     redriven: list[MessageRow] = []
-    while candidates := _candidates(connection, queue, wanted, millis):
+    while candidates := _candidates(connection, queue, wanted, now):
         found = sort_out(candidates, queue, now)
         redriven.extend(
             redrive.to_dead_letter_queue(connection, queue, row, millis) for row in found.exhausted
@@ -110,20 +110,27 @@ def sort_out(candidates: Sequence[MessageRow], queue: QueueAttributes, now: date
 
 
 def _candidates(
-    connection: sqlite3.Connection, queue: QueueAttributes, wanted: Receiving, now: int
+    connection: sqlite3.Connection, queue: QueueAttributes, wanted: Receiving, now: datetime
 ) -> list[MessageRow]:
     """Return visible messages, oldest first, of FIFO groups only what may be delivered next."""
-    if not queue.is_fifo:
-        rows = _oldest_visible(connection, queue.name, wanted, now)
-        if any(row.group_id is not None for row in rows):
-            rows = fairness.quiet_first(connection, queue.name, rows, now)
-        rows.sort()
-        return rows if wanted.order_seed is None else shuffled(rows, wanted.order_seed)[: wanted.limit]
+    millis = to_millis(now)
+    if queue.is_fifo:
+        rows = _next_of_groups(connection, queue.name, wanted.limit, millis)
+        while not rows and drop_expired_heads(connection, queue, now):
+            rows = _next_of_groups(connection, queue.name, wanted.limit, millis)
+        return rows
+    rows = _oldest_visible(connection, queue.name, wanted, millis)
+    if any(row.group_id is not None for row in rows):
+        rows = fairness.quiet_first(connection, queue.name, rows, millis)
+    rows.sort()
+    return rows if wanted.order_seed is None else shuffled(rows, wanted.order_seed)[: wanted.limit]
+
+
+def _next_of_groups(connection: sqlite3.Connection, queue: str, limit: int, now: int) -> list[MessageRow]:
     found: list[MessageRow] = []
-    limit = wanted.limit
-    for group in fifo.ready_groups(connection, queue.name, now, limit):
+    for group in fifo.ready_groups(connection, queue, now, limit):
         if len(found) < limit:
-            found += fifo.visible_in_order(connection, queue.name, group, now, limit - len(found))
+            found += fifo.visible_in_order(connection, queue, group, now, limit - len(found))
     return found
 
 

@@ -44,6 +44,19 @@ def purge_some(connection: sqlite3.Connection, queue: QueueAttributes, last: int
     return len(groups)
 
 
+def drop_expired_heads(connection: sqlite3.Connection, queue: QueueAttributes, now: datetime) -> bool:
+    """Delete messages past the retention period that somebody has in hand, and that keep others of their FIFO
+    groups back; say whether there were any.
+    """
+    groups = connection.execute(
+        "DELETE FROM sqs_messages WHERE sequence IN (SELECT head FROM sqs_groups WHERE queue = ?)"
+        " AND sent_at <= ? RETURNING group_id",
+        (queue.name, oldest_kept(queue, now)),
+    ).fetchall()
+    fifo.refresh(connection, queue.name, {group for (group,) in groups})
+    return bool(groups)
+
+
 def drop_expired(connection: sqlite3.Connection, queue: QueueAttributes, now: datetime) -> None:
     """Delete messages past the retention period, as far as they have not been received."""
     groups = connection.execute(

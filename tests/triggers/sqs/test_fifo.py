@@ -184,3 +184,17 @@ async def test_released_leases_come_again_in_order(queue: Queue) -> None:
     await queue.receive(4)
     await queue.release_leases()
     assert await received(queue) == ["0", "2", "4", "1", "3", "5"]
+
+
+async def test_a_group_goes_on_when_what_is_in_hand_has_expired(store: Store, clock: Clock) -> None:
+    kept = replace(
+        QueueAttributes.default("jobs.fifo", Account()), message_retention_period=timedelta(seconds=60)
+    )
+    queue = Queue("jobs.fifo", Account(), store, clock, attributes=kept)
+    await queue.send([message("a1", "a"), message("a2", "a"), message("b1", "b")])
+    await asyncio.sleep(50)
+    assert await received(queue, visibility_timeout=timedelta(hours=1)) == ["a1", "a2", "b1"]
+    await queue.send([message("a3", "a")])
+    assert await received(queue) == []
+    await asyncio.sleep(10)
+    assert await received(queue) == ["a3"]
