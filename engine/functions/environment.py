@@ -118,6 +118,7 @@ class Environment:
         """End the process, SIGTERM first, and remove what the environment had; the feed is told `reason`."""
         if self._spare is not None:
             self._spare.close()
+            await self._spare.gone()
         await self._runtime.stop(self._around.stop_grace_seconds)
         self._around.guard.sweep(self.name)
         self._log.close()

@@ -37,25 +37,25 @@ class SpareProcess:
         self._guard = guard
         self._on_death = on_death
         self._written: list[bytes] = []
-        self._output = OutputPipe(self._keep)
         reads, self._orders = os.pipe()
         try:
-            self._process = ChildProcess(
-                [program, str(LAUNCHER), str(os.getpid()), "spare"],
-                folder=temporary,
-                variables=python_variables(os.environ, temporary / self.name),
-                output=self._output.write_end,
-                on_exit=self._ended,
-                reads=reads,
-            )
+            self._output = OutputPipe(self._keep)
+            try:
+                self._process = ChildProcess(
+                    [program, str(LAUNCHER), str(os.getpid()), "spare"],
+                    folder=temporary,
+                    variables=python_variables(os.environ, temporary / self.name),
+                    output=self._output.write_end,
+                    on_exit=self._ended,
+                    reads=reads,
+                )
+            finally:
+                self._output.started()
         except OSError:
-            self._output.started()
-            self._output.close()
             os.close(self._orders)
             raise
         finally:
             os.close(reads)
-        self._output.started()
         guard.add(self._process.pid)
 
     def take_up(

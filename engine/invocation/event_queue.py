@@ -147,7 +147,7 @@ class EventQueue:
         """Make everything run again that was in hand when the last simulator on this store ended.
 
         Time while no simulator runs makes no event too old: what waits now is tried at least once more.
-        Events of functions that are no longer configured stay; a Notice counts them.
+        Events of functions that are no longer configured stay. Notices count both.
         """
         await self._store.write(event_table.release_leases)
         waiting = await self._store.read(event_table.waiting_by_function)
@@ -155,9 +155,13 @@ class EventQueue:
         for dispatcher in self._dispatchers.values():
             dispatcher.started_at = now
         for function, count in waiting.items():
-            if function not in self._dispatchers:
+            place = f"functions.{function}"
+            if function in self._dispatchers:
+                text = f"{count} event{'s wait' if count > 1 else ' waits'} since the last run"
+                self._feed.publish(Notice(now, "info", place, text))
+            else:
                 text = f"{count} queued events wait for this function, which is not configured; they are kept"
-                self._feed.publish(Notice(now, "warning", f"functions.{function}", text))
+                self._feed.publish(Notice(now, "warning", place, text))
 
     async def run(self) -> None:
         """Run events until cancelled; then let those that run finish, and settle them, before it returns.

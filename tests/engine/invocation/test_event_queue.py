@@ -514,18 +514,22 @@ async def test_a_bug_in_the_runner_ends_the_queue_and_loses_nothing(
     assert await waiting(store) == {"resize": 1}
 
 
-async def test_events_of_a_function_that_is_no_longer_configured_are_kept_and_told(
+async def test_what_waits_from_before_is_told_and_kept_where_nobody_takes_it(
     store: Store, clock: Clock, feed: Feed, functions: ScriptedFunctions, facts: list[Fact]
 ) -> None:
-    async with running(store, clock, feed, functions, resize=CONFIG) as queue:
-        await store.write(partial(queue.insert, events=[AsyncEvent("gone", b"{}")] * 3))
-        queue.wake()
-        await clock.idle()
-    async with running(store, clock, feed, functions, resize=CONFIG):
+    events = [AsyncEvent("gone", b"{}")] * 3 + [AsyncEvent("resize", b"{}")] * 2 + [AsyncEvent("one", b"{}")]
+    await store.write(partial(event_table.insert, events=events, now=clock.now()))
+    async with running(store, clock, feed, functions, resize=CONFIG, one=CONFIG):
         await clock.idle()
     assert await waiting(store) == {"gone": 3}
-    assert [(fact.place, fact.text) for fact in facts if isinstance(fact, Notice)] == [
-        ("functions.gone", "3 queued events wait for this function, which is not configured; they are kept")
+    assert sorted((fact.place, fact.level, fact.text) for fact in facts if isinstance(fact, Notice)) == [
+        (
+            "functions.gone",
+            "warning",
+            "3 queued events wait for this function, which is not configured; they are kept",
+        ),
+        ("functions.one", "info", "1 event waits since the last run"),
+        ("functions.resize", "info", "2 events wait since the last run"),
     ]
 
 
