@@ -39,8 +39,9 @@ def listen(host: str, port: int) -> Listener:
 
     Raises ConfigurationError when it is taken or not this machine's.
     """
+    name = host.encode() if host.isascii() else host  # text loads the codec of international names
     try:
-        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        family = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM)[0][0]
         return Listener(host, socket.create_server((host, port), family=family, backlog=BACKLOG))
     except OSError as error:
         raise ConfigurationError([_cannot_listen(host, port, error)]) from error
