@@ -339,7 +339,7 @@ class Queue:
             room = await self._room()
             if not room and not wanted.leased and not self.is_fifo:
                 raise OverLimit(self._in_flight_most)
-            received = await self._claim(replace(wanted, limit=min(wanted.limit, room)))
+            received = await self._claim(wanted if wanted.limit <= room else replace(wanted, limit=room))
             now = self._clock.now()
             if received.rows or is_over() or (until is not None and now >= until):
                 return received
