@@ -59,9 +59,7 @@ class SimulatorLoop(PlatformLoop):
 
     def wall(self) -> datetime:
         """Return the present moment as this loop sees it, aware UTC."""
-        return datetime.fromtimestamp(
-            time.time(), UTC
-        )  # `real_present`, without a call for what is asked often
+        return real_present()
 
     def longest_nap(self) -> float:
         """Return for how many seconds a timer of this loop may be trusted to follow `wall()`."""
@@ -267,14 +265,15 @@ class _RealTimer:
 
 
 class Clock:
-    """The time, for everything that stamps or waits. Durations are timedeltas, moments aware UTC.
-
-    `now` returns the present moment; virtual on a `VirtualTimeLoop`.
-    """
+    """The time, for everything that stamps or waits. Durations are timedeltas, moments aware UTC."""
 
     def __init__(self, loop: SimulatorLoop) -> None:
         self._loop = loop
-        self.now = loop.wall
+        self._wall = loop.wall
+
+    def now(self) -> datetime:
+        """Return the present moment, aware UTC; virtual on a `VirtualTimeLoop`."""
+        return self._wall()
 
     async def sleep_until(self, moment: datetime) -> None:
         """Return at `moment`, at once when it has passed."""

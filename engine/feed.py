@@ -17,7 +17,7 @@ from engine.value import dataclass
 LOGGER = logging.getLogger(__name__)
 
 BLINK_SECONDS = 0.02
-KEPT_PAYLOAD_BYTES = 4 * 1024 * 1024  # in a reader's buffer: it holds many facts, each may be about megabytes
+KEPT_PAYLOAD_BYTES = 1024  # a reader's buffer holds many facts, and a fact may be about megabytes
 
 FaultKind = Literal[
     "error",
@@ -342,14 +342,13 @@ class Feed:
 class FeedReader:
     """Facts for another thread, which may be slow: a terminal, a pipe. Use as a context manager.
 
-    Events and results are left out of them when they have become many bytes; a tap sees everything.
+    Large events and results are left out of them; a tap sees everything.
     """
 
     def __init__(self, feed: Feed, limit: int, log_lines: bool) -> None:
         self._buffer: deque[Fact] = deque()
         self._limit = limit
         self._lost = 0
-        self._held_bytes = 0
         self._taken = False
         self._lock = threading.Lock()
         self._filled = threading.Event()
@@ -357,15 +356,12 @@ class FeedReader:
         self._untap = feed.tap(self._put, log_lines=log_lines)
 
     def _put(self, fact: Fact) -> None:
+        if isinstance(fact, InvocationFinished):
+            if len(fact.event) + len(fact.payload) > KEPT_PAYLOAD_BYTES:
+                fact = replace(fact, event=b"", payload=b"")
+        elif isinstance(fact, EventNeverRan) and len(fact.event) > KEPT_PAYLOAD_BYTES:
+            fact = replace(fact, event=b"")
         with self._lock:
-            if isinstance(fact, InvocationFinished):
-                self._held_bytes += len(fact.event) + len(fact.payload)
-                if self._held_bytes > KEPT_PAYLOAD_BYTES:
-                    fact = replace(fact, event=b"", payload=b"")
-            elif isinstance(fact, EventNeverRan):
-                self._held_bytes += len(fact.event)
-                if self._held_bytes > KEPT_PAYLOAD_BYTES:
-                    fact = replace(fact, event=b"")
             if len(self._buffer) >= self._limit:
                 self._buffer.popleft()
                 self._lost += 1
@@ -387,7 +383,6 @@ class FeedReader:
             if not self._closed.is_set():
                 self._filled.clear()
             facts, self._buffer = list(self._buffer), deque()
-            self._held_bytes = 0
             if self._lost:
                 facts.insert(0, FactsLost(facts[0].time, self._lost))
                 self._lost = 0
