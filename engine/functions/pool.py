@@ -333,6 +333,8 @@ class Functions:
             self._prepare_spare(state.definition)
 
     def _prepare_spare(self, definition: FunctionDefinition) -> None:
+        if self._closed:
+            return  # a start that has been given up ends late
         if self._spares is None and self._pace.is_real and not self._clock.is_steered:
             from engine.functions.spares import Spares
 

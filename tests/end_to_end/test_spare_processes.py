@@ -179,6 +179,20 @@ async def test_a_python_that_cannot_be_started_ahead_is_tried_once(
     assert calls.read_text().count("called") == 3  # ahead, for the initialisation, for the invocation
 
 
+async def test_none_is_started_once_the_pool_is_left(
+    running: list[Functions], tmp_path: Path, clock: Clock, feed: Feed
+) -> None:
+    left = await start(running, function(tmp_path, QUIET), clock, feed)
+    await left.__aexit__(None, None, None)
+    left.prepare()
+    other = await start([], function(tmp_path, QUIET, "other"), clock, feed)
+    async with other:
+        other.prepare()
+        await until(lambda: len(waiting()) > 0)
+        assert len(waiting()) == 1
+    running.clear()
+
+
 @pytest.mark.parametrize("end", ["terminate", "kill"])
 def test_a_simulator_leaves_none_behind(tmp_path: Path, end: str) -> None:
     write_function(tmp_path, "fn", QUIET)
