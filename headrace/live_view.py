@@ -138,10 +138,12 @@ def _describe_records(fact: Fact, time_of_day: Callable[[datetime], str]) -> str
             return _line(fact.source, "filter", None, text)
         case RecordsReturned():
             moment = time_of_day(fact.visible_at)[:-4]
-            text = f"{_records(fact.records)} of {fact.function} show again at {moment}"
+            verb = "shows" if fact.records == 1 else "show"
+            text = f"{_records(fact.records)} of {fact.function} {verb} again at {moment}"
             return _line(fact.source, "back", "yellow", text)
         case MessageRedriven():
-            text = f"message {fact.message_id} to {fact.target}, received {fact.receive_count} times"
+            times = f"{fact.receive_count} time{'s'[: fact.receive_count != 1]}"
+            text = f"message {fact.message_id} to {fact.target}, received {times}"
             return _line(fact.source, "dead", "red", text)
         case EventDropped():
             text = (

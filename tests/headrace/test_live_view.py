@@ -54,6 +54,16 @@ from tests.fakes.facts import ID, finished
             id="messages that go back say when they show again",
         ),
         pytest.param(
+            RecordsReturned(VIRTUAL_START, "resize", "queues.jobs", ID, 1, VIRTUAL_START),
+            "00:00:00.000  jobs           back    1 record of resize shows again at 00:00:00",
+            id="a single message shows again",
+        ),
+        pytest.param(
+            MessageRedriven(VIRTUAL_START, "queues.jobs", ID, 1, "arn:q"),
+            f"00:00:00.000  jobs           dead    message {ID} to arn:q, received 1 time",
+            id="once is one time",
+        ),
+        pytest.param(
             MessageRedriven(VIRTUAL_START, "queues.jobs", ID, 3, "arn:q"),
             f"00:00:00.000  jobs           dead    message {ID} to arn:q, received 3 times",
             id="a redriven message says where to and why",
