@@ -81,9 +81,9 @@ class Store:
         """Run `operation` in the next group's transaction; return its result after COMMIT.
 
         It runs on any thread and touches nothing but the connection; a `brief` one takes well below a
-        millisecond. What it raises undoes its own statements alone and is raised here. Raises StoreFull or
-        StoreBusy when the group could not be committed: then nothing of it was kept. An asker that is
-        cancelled does not undo its operation.
+        millisecond and may be run twice, the first time in vain. What it raises undoes its own statements
+        alone and is raised here. Raises StoreFull or StoreBusy when the group could not be committed: then
+        nothing of it was kept. An asker that is cancelled does not undo its operation.
         """
         if self._is_dead:
             raise asyncio.CancelledError
@@ -129,7 +129,7 @@ class Store:
         """Run a group, unless the faults have something else in mind."""
         faults = self._faults
         if faults is None:
-            return await self._run(partial(_run_group, operations), brief=brief)
+            return await self._run(partial(_run_group, operations, brief=brief), brief=brief)
         crash = faults.next_commit()
         if crash == "before":
             faults.crash(f"before commit {faults.commits}")
@@ -139,7 +139,8 @@ class Store:
             self.failed_at = self._clock.now()
         if isinstance(error, StoreBusy):
             return [(None, error)] * len(operations)
-        outcomes = await self._run(partial(_run_group, operations, failing=error), brief=brief)
+        running = partial(_run_group, operations, brief=brief, failing=error)
+        outcomes = await self._run(running, brief=brief)
         if crash == "after":
             faults.crash(f"after commit {faults.commits}")
         return outcomes
@@ -185,26 +186,34 @@ class Store:
 
 
 def _run_group(
-    operations: Sequence[Operation], connection: sqlite3.Connection, failing: StoreError | None = None
+    operations: Sequence[Operation],
+    connection: sqlite3.Connection,
+    *,
+    brief: bool,
+    failing: StoreError | None = None,
 ) -> list[Outcome]:
     """Run all operations in one transaction; return a result or an error for each.
 
-    `failing` is what the commit meets in the end, instead of committing. Raises sqlite3.OperationalError when
-    it cannot be begun.
+    Brief ones are run again, each undoable, when one fails: savepoints cost as much as they do. `failing` is
+    what the commit meets in the end, instead of committing. Raises sqlite3.OperationalError when it cannot be
+    begun.
     """
-    outcomes: list[Outcome] = []
+    is_plain = brief or len(operations) == 1  # a single one is undone with the transaction
     connection.execute("BEGIN IMMEDIATE")
     try:
-        if len(operations) == 1:
-            outcomes.append((operations[0](connection), None))  # it is undone with the transaction
+        if is_plain:
+            outcomes: list[Outcome] = [(operation(connection), None) for operation in operations]
         else:
-            outcomes += [_run_undoable(operation, connection) for operation in operations]
+            outcomes = [_run_undoable(operation, connection) for operation in operations]
         if failing is not None:
             raise failing
         connection.execute("COMMIT")
     except Exception as error:  # noqa: BLE001 - every asker hears of it, each from its own future
+        may_be_run_again = connection.in_transaction  # SQLite itself ends it for a full disk, an I/O error
         if connection.in_transaction:
             connection.execute("ROLLBACK")
+        if may_be_run_again and is_plain and len(operations) > 1:
+            return _run_group(operations, connection, brief=False, failing=failing)
         return [(None, error)] * len(operations)
     return outcomes
 

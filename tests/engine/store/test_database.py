@@ -37,7 +37,8 @@ async def test_what_is_asked_for_in_one_moment_is_one_transaction(store: Store) 
     await store.read(lambda c: c.set_trace_callback(None))
 
 
-async def test_an_operation_that_fails_undoes_itself_alone(store: Store) -> None:
+@pytest.mark.parametrize("brief", [False, True])
+async def test_an_operation_that_fails_undoes_itself_alone(store: Store, brief: bool) -> None:
     await store.write(make_table)
 
     def half_done(connection: sqlite3.Connection) -> None:
@@ -45,7 +46,10 @@ async def test_an_operation_that_fails_undoes_itself_alone(store: Store) -> None
         raise ValueError("changed its mind")
 
     outcomes = await asyncio.gather(
-        store.write(insert(1)), store.write(half_done), store.write(insert(2)), return_exceptions=True
+        store.write(insert(1), brief=brief),
+        store.write(half_done, brief=brief),
+        store.write(insert(2), brief=brief),
+        return_exceptions=True,
     )
     assert outcomes[0] == 1
     assert isinstance(outcomes[1], ValueError)
@@ -53,7 +57,20 @@ async def test_an_operation_that_fails_undoes_itself_alone(store: Store) -> None
     assert await store.read(numbers) == [1, 2]
 
 
-async def test_every_asker_of_a_group_hears_that_the_disk_is_full(tmp_path: Path, clock: Clock) -> None:
+async def test_brief_operations_that_all_go_well_need_no_savepoints(store: Store) -> None:
+    await store.write(make_table)
+    statements: list[str] = []
+    await store.read(lambda c: c.set_trace_callback(statements.append))
+    await asyncio.gather(*(store.write(insert(number), brief=True) for number in range(5)))
+    await store.read(lambda c: c.set_trace_callback(None))
+    assert not [sql for sql in statements if "SAVEPOINT" in sql]
+    assert await store.read(numbers) == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("brief", [False, True])
+async def test_every_asker_of_a_group_hears_that_the_disk_is_full(
+    tmp_path: Path, clock: Clock, brief: bool
+) -> None:
     async with Store(tmp_path / "s.db", clock) as store:
         await store.write(lambda c: c.execute("CREATE TABLE blobs (b BLOB)").fetchall())
         pages = await store.read(lambda c: c.execute("PRAGMA page_count").fetchone()[0])
@@ -65,7 +82,9 @@ async def test_every_asker_of_a_group_hears_that_the_disk_is_full(tmp_path: Path
         def small(connection: sqlite3.Connection) -> None:
             connection.execute("INSERT INTO blobs VALUES (x'00')")
 
-        outcomes = await asyncio.gather(store.write(small), store.write(big), return_exceptions=True)
+        outcomes = await asyncio.gather(
+            store.write(small, brief=brief), store.write(big, brief=brief), return_exceptions=True
+        )
         assert isinstance(outcomes[1], StoreFull)
         kept = await store.read(lambda c: c.execute("SELECT count(*) FROM blobs").fetchone()[0])
         assert kept == sum(outcome is None for outcome in outcomes)
