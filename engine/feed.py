@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
+from operator import attrgetter
 from typing import Literal, Self
 
 from engine.value import dataclass
@@ -102,6 +103,10 @@ class InvocationFinished(Fact):
     error_message: str | None
     event: bytes
     payload: bytes
+
+
+# All but the event and the payload, in the order of the fields.
+OF_INVOCATION = attrgetter(*InvocationFinished.__match_args__[:-2])
 
 
 @dataclass(frozen=True, slots=True)
@@ -358,7 +363,7 @@ class FeedReader:
     def _put(self, fact: Fact) -> None:
         if isinstance(fact, InvocationFinished):
             if len(fact.event) + len(fact.payload) > KEPT_PAYLOAD_BYTES:
-                fact = replace(fact, event=b"", payload=b"")
+                fact = InvocationFinished(*(*OF_INVOCATION(fact), b"", b""))
         elif isinstance(fact, EventNeverRan) and len(fact.event) > KEPT_PAYLOAD_BYTES:
             fact = replace(fact, event=b"")
         with self._lock:

@@ -15,7 +15,7 @@ from engine.functions.invocation import FunctionRunner, Invocation, InvocationRe
 from engine.invocation.event import new_request_id
 from engine.mapping.payload import build_payload
 from engine.mapping.queue_batch import QueueBatch
-from engine.mapping.queue_hold import QueueHold
+from engine.mapping.queue_hold import QueueHolds
 from engine.mapping.queue_outcome import QueueOutcome, judge
 from engine.mapping.source import QueueSource
 from engine.mapping.waits import Waits
@@ -72,6 +72,11 @@ class QueueInvoker:
         self._waits = waits
         self._on_trouble = on_trouble
         self._on_refusal = on_refusal
+        self._holds = QueueHolds(source, clock)
+
+    def close(self) -> None:
+        """Leave nothing behind once no invocation runs any more."""
+        self._holds.close()
 
     async def invoke(self, batch: QueueBatch) -> Attempted:
         """Return what became of the batch.
@@ -105,7 +110,7 @@ class QueueInvoker:
         name = self._source.name
         try:
             invocation = Invocation(request_id, payload, source=name, qualifier=self._qualifier)
-            async with QueueHold(self._source, batch.messages, batch.returns_at, self._clock):
+            async with self._holds.hold(batch.messages, batch.returns_at):
                 answer = await self._runner.invoke(self._function, invocation)
         except (HeadraceError, OSError) as error:
             self._on_trouble(f"the function could not be run: {error}")

@@ -116,7 +116,7 @@ class QueueMapping:
         self._stopping = asyncio.Event()
         self._pause = SHORTEST_PAUSE
         self._told: set[str] = set()  # of trouble, so that it is told once
-        invoker = QueueInvoker(
+        self._invoker = QueueInvoker(
             source,
             function,
             qualifier=qualifier,
@@ -132,7 +132,7 @@ class QueueMapping:
         self._delivery = QueueDelivery(
             source,
             function,
-            invoker,
+            self._invoker,
             clock=clock,
             feed=feed,
             stopping=self._stopping,
@@ -158,9 +158,12 @@ class QueueMapping:
                         self._begin(group, self._delivery.give_back(self._buffer.clear()))
             finally:
                 self._stopping.set()
-                await self._delivery.give_back(self._buffer.clear())
-                if self._working:
-                    await asyncio.wait(self._working)
+                try:
+                    await self._delivery.give_back(self._buffer.clear())
+                    if self._working:
+                        await asyncio.wait(self._working)
+                finally:
+                    self._invoker.close()
 
     def _begin(self, group: asyncio.TaskGroup, work: Coroutine[Any, Any, None]) -> None:
         task = group.create_task(work)

@@ -445,6 +445,17 @@ async def test_messages_stay_hidden_while_their_invocation_waits_for_an_environm
     assert await fifo.queue.count() == 0
 
 
+async def test_batches_that_begin_one_after_the_other_all_stay_hidden(made: Bench) -> None:
+    made.functions.seconds = 300
+    async with made.running(BatchSize=1):
+        for body in ("first", "second", "third"):
+            await made.send(body)
+            await asyncio.sleep(7)
+        await asyncio.sleep(400)
+    assert made.batches() == [["first"], ["second"], ["third"]]
+    assert await made.queue.count() == 0
+
+
 async def test_a_function_that_takes_its_whole_timeout_fails_once_a_visibility_timeout(made: Bench) -> None:
     made.functions.seconds = 30
     made.script(lambda records: raised("Sandbox.Timedout", "Task timed out"))
