@@ -74,7 +74,8 @@ class QueueDelivery:
                 )
             )
         await self._delete(attempted.outcome.succeeded)
-        await self._insist(self._source.leave_hidden, failed, "messages that failed could not be let go")
+        if failed:
+            await self._insist(self._source.leave_hidden, failed, "messages that failed could not be let go")
 
     async def drop(self, messages: Sequence[QueueMessage]) -> None:
         """Delete messages that the filter keeps from the function."""

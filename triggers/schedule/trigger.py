@@ -9,11 +9,10 @@ from datetime import datetime, tzinfo
 
 from apscheduler.executors.base import BaseExecutor
 from apscheduler.job import Job
-from apscheduler.schedulers import base
-from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.base import BaseTrigger
 
 from engine.clock import SimulatorLoop, running_clock
+from triggers.schedule.apscheduler_import import AsyncIOScheduler, base
 from triggers.schedule.expression import Timing
 
 
