@@ -85,6 +85,10 @@ class Store:
         alone and is raised here. Raises StoreFull or StoreBusy when the group could not be committed: then
         nothing of it was kept. An asker that is cancelled does not undo its operation.
         """
+        return await self.ask(operation, brief=brief)
+
+    def ask(self, operation: Callable[[sqlite3.Connection], T], *, brief: bool = False) -> asyncio.Future[T]:
+        """As `write`, for who has something else to do than to wait."""
         if self._is_dead:
             raise asyncio.CancelledError
         loop = asyncio.get_running_loop()
@@ -92,7 +96,7 @@ class Store:
         self._pending.append((operation, future, brief))
         if self._committing is None:
             self._committing = loop.create_task(self._commit_groups(), name="store commits")
-        return await future
+        return future
 
     async def read(self, operation: Callable[[sqlite3.Connection], T]) -> T:
         """Run `operation` between two groups, so that it sees only what is committed; return its result."""

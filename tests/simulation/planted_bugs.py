@@ -11,8 +11,9 @@ from unittest.mock import patch
 from engine.errors import ResourceNotFound
 from engine.feed import EventEmitted
 from engine.invocation import retry
+from engine.invocation.dispatcher import Dispatcher
 from engine.invocation.event import AsyncEvent
-from engine.invocation.event_queue import EventQueue, _Dispatcher
+from engine.invocation.event_queue import EventQueue
 from engine.invocation.settlement import Attempt
 from engine.mapping import stream_mapping
 from engine.mapping.checkpoints import Checkpoint
@@ -115,13 +116,14 @@ def _refresh_visible(connection: Any, queue: str, groups: Sequence[str | None]) 
 
 def double_settlement() -> Planted:
     """An event is settled once more when it has been."""
-    settle = _Dispatcher._settle
+    settle = Dispatcher._settle
 
-    async def twice(self: _Dispatcher, attempt: Attempt) -> None:
-        await settle(self, attempt)
-        await settle(self, attempt)
+    def twice(self: Dispatcher, attempt: Attempt) -> None:
+        settle(self, attempt)
+        self._in_hand += 1
+        settle(self, attempt)
 
-    return patch.object(_Dispatcher, "_settle", twice)
+    return patch.object(Dispatcher, "_settle", twice)
 
 
 def hasty_retries() -> Planted:

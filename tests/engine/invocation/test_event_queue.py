@@ -32,8 +32,9 @@ from engine.feed import (
 from engine.functions.invocation import Invocation, Throttled
 from engine.invocation import event_table
 from engine.invocation.destination import DestinationMessage, DestinationRefused, FunctionDestination
+from engine.invocation.dispatcher import LOOK_AHEAD
 from engine.invocation.event import AsyncEvent
-from engine.invocation.event_queue import LOOK_AHEAD, EventQueue
+from engine.invocation.event_queue import EventQueue
 from engine.invocation.retry import RetryLimits
 from engine.invocation.settlement import EventInvokeConfig
 from engine.store.database import Store
@@ -192,6 +193,25 @@ async def test_no_more_run_at_once_than_the_function_can(
         assert await waiting(store) == {}
     assert functions.most_running == 3
     assert functions.attempts[-1].at - start == timedelta(seconds=29)
+
+
+async def test_a_concurrency_that_changes_holds_for_events_that_wait_already(
+    store: Store, clock: Clock, feed: Feed, functions: ScriptedFunctions
+) -> None:
+    functions.seconds = 10
+    start = clock.now()
+    async with running(store, clock, feed, functions, resize=replace(CONFIG, concurrency=1)) as queue:
+        await store.write(partial(queue.insert, events=[AsyncEvent("resize", b"{}") for _ in range(20)]))
+        queue.wake()
+        await asyncio.sleep(15)
+        queue.reserve("resize", 4)  # beside the one that runs, three more
+        await asyncio.sleep(9)
+        queue.reserve("resize", 2)
+        await asyncio.sleep(300)
+        assert await waiting(store) == {}
+    begun = [(attempt.at - start) // timedelta(seconds=1) for attempt in functions.attempts]
+    assert begun[:9] == [0, 10, 15, 15, 15, 20, 25, 30, 35]
+    assert functions.most_running == 4
 
 
 async def test_a_long_queue_stays_in_the_store_not_in_memory(
@@ -546,10 +566,11 @@ class FailingStore(Store):
 
     full = False
 
-    async def write(self, operation, *, brief=False):  # type: ignore[no-untyped-def]
+    def ask(self, operation, *, brief=False):  # type: ignore[no-untyped-def]
+        asked = super().ask(operation, brief=brief) if not self.full else asyncio.Future()
         if self.full:
-            raise StoreFull(self.path)
-        return await super().write(operation, brief=brief)
+            asked.set_exception(StoreFull(self.path))
+        return asked
 
 
 async def test_a_full_disk_does_not_disturb_the_end(
