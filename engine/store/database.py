@@ -1,9 +1,9 @@
 """One SQLite database in WAL mode, written in groups.
 
-What is asked for in the same moment runs as one transaction, each request in a savepoint of its own: on the
-connection's thread, or on the loop where all of it is brief. Each asker resumes after COMMIT, never before.
-While one group is being committed the next gathers, so that the cost of a commit is shared by as many
-requests as arrived meanwhile.
+What is asked for in the same moment runs as one transaction, of which each request can be undone alone: on
+the connection's thread, or on the loop where all of it is brief. Each asker resumes after COMMIT, never
+before. While one group is being committed the next gathers, so that the cost of a commit is shared by as
+many requests as arrived meanwhile.
 """
 
 import asyncio
