@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from engine.feed import Feed
-from engine.invocation.event_queue import LONGEST_STORE_PAUSE
+from engine.invocation.dispatcher import LONGEST_STORE_PAUSE
 from engine.random_uuid import seed_names
 from engine.value import dataclass
 from headrace.config import Configuration
