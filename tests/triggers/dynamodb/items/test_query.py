@@ -85,7 +85,7 @@ def test_a_query_finds_what_a_search_through_all_finds(
 
     expected = [item for item in items if item["p"] == {"S": "a"} and sort.name in item]
     expected = [item for item in expected if within is None or is_within(item[sort.name], within)]
-    expected.sort(key=lambda item: (order(item[sort.name]), order(item["s"])), reverse=not forward)
+    expected.sort(key=lambda item: order(item[sort.name]), reverse=not forward)
     found: list[Item] = []
     start = None
     while True:
@@ -95,7 +95,9 @@ def test_a_query_finds_what_a_search_through_all_finds(
             break
         start = page.last
     connection.close()
-    assert found == expected
+    # Nobody promises an order among the items that have one sort key in an index.
+    assert [order(item[sort.name]) for item in found] == [order(item[sort.name]) for item in expected]
+    assert all(item in found for item in expected)
 
 
 @settings(max_examples=50)
