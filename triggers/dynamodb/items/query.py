@@ -218,33 +218,43 @@ def _prefix_clause(name: str, prefix: AttributeValue) -> tuple[str, list[Stored]
 def _needs_sorting(
     connection: sqlite3.Connection, layout: Layout, key: tuple[KeyAttribute, ...], wanted: Query
 ) -> bool:
-    """Say whether there may be a sort key that SQLite holds as text but is a number."""
-    if len(key) < 2 or key[1].type != "N" or layout.column(key[1].name).declared != NUMBER_TYPE:
-        return False
-    bounds = [] if wanted.range is None else [value["N"] for value in wanted.range.values]
-    if wanted.start is not None:
-        bounds.append(wanted.start[key[1].name]["N"])
-    if any(native_number(bound) is None for bound in bounds):
-        return True
-    name, sort = quoted(key[0].name), quoted(key[1].name)
-    return (
-        connection.execute(
-            f"SELECT 1 FROM {quoted(layout.table)} WHERE {name} = ? AND {sort} >= '' LIMIT 1",
-            (layout.kept(key[0], wanted.partition),),
-        ).fetchone()
-        is not None
+    """Say whether items are ordered by an attribute that SQLite may hold as text but is a number."""
+    bounds = [] if wanted.range is None else list(wanted.range.values)
+    ordered = [
+        attribute
+        for attribute in _order_by(layout, wanted.index, 1)
+        if attribute.type == "N" and layout.column(attribute.name).declared == NUMBER_TYPE
+    ]
+    for attribute in ordered:
+        asked = [wanted.start[attribute.name]] if wanted.start is not None else []
+        if attribute in key:
+            asked += bounds
+        if any(native_number(value["N"]) is None for value in asked):
+            return True
+    return any(_has_text(connection, layout, key[0], wanted.partition, each.name) for each in ordered)
+
+
+def _has_text(
+    connection: sqlite3.Connection, layout: Layout, key: KeyAttribute, partition: AttributeValue, name: str
+) -> bool:
+    """Say whether a column of numbers has text within a partition."""
+    found = connection.execute(
+        f"SELECT 1 FROM {quoted(layout.table)} WHERE {quoted(key.name)} = ? AND {quoted(name)} >= '' LIMIT 1",
+        (layout.kept(key, partition),),
     )
+    return found.fetchone() is not None
 
 
 def _sorted_items(
     connection: sqlite3.Connection, layout: Layout, key: tuple[KeyAttribute, ...], wanted: Query
 ) -> list[Item]:
     """Return what a query finds, read whole and sorted here."""
+    order_by = _order_by(layout, wanted.index, 1)
+    present = "".join(f" AND {quoted(attribute.name)} IS NOT NULL" for attribute in order_by)
     rows = connection.execute(
-        f"{layout.select} WHERE {quoted(key[0].name)} = ? AND {quoted(key[1].name)} IS NOT NULL",
+        f"{layout.select} WHERE {quoted(key[0].name)} = ?{present}",
         (layout.kept(key[0], wanted.partition),),
     )
-    order_by = _order_by(layout, wanted.index, 1)
 
     def place(item: Key) -> tuple[Any, ...]:
         return tuple(order(item[attribute.name]) for attribute in order_by)
