@@ -1,9 +1,9 @@
 """One SQLite database in WAL mode, written in groups.
 
-What is asked for in the same moment runs as one transaction, of which each request can be undone alone: on
-the connection's thread, or on the loop where all of it is brief. Each asker resumes after COMMIT, never
-before. While one group is being committed the next gathers, so that the cost of a commit is shared by as
-many requests as arrived meanwhile.
+What is asked for in turns of the loop that follow one another runs as one transaction, of which each request
+can be undone alone: on the connection's thread, or on the loop where all of it is brief. Each asker resumes
+after COMMIT, never before. While one group is being committed the next gathers, so that the cost of a commit
+is shared by as many requests as arrived meanwhile.
 """
 
 import asyncio
@@ -29,6 +29,7 @@ _Asked = tuple[Operation, asyncio.Future[Any], bool]  # the last: whether it is 
 
 BUSY_TIMEOUT_SECONDS = 2.0  # for a lock that another program holds on the file
 MOST_BRIEF_OPERATIONS = 64  # of a group that runs on the loop
+TURNS_TO_GATHER = 8  # of the loop, at most, before a group is committed
 
 
 class Store:
@@ -107,8 +108,7 @@ class Store:
 
     async def _commit_groups(self) -> None:
         try:
-            while self._pending:
-                group, self._pending = self._pending, []
+            while group := await self._next_group():
                 self._asked = [future for _, future, _ in group]
                 brief = len(group) <= MOST_BRIEF_OPERATIONS and all(brief for _, _, brief in group)
                 try:
@@ -128,6 +128,17 @@ class Store:
                         )
         finally:
             self._committing = None
+
+    async def _next_group(self) -> list[_Asked]:
+        """Return what is asked for, once a turn of the loop has brought no more; one alone does not wait."""
+        gathered = 1
+        for _ in range(TURNS_TO_GATHER):
+            if len(self._pending) <= gathered:
+                break
+            gathered = len(self._pending)
+            await asyncio.sleep(0)
+        group, self._pending = self._pending, []
+        return group
 
     async def _commit(self, operations: Sequence[Operation], brief: bool) -> Sequence[Outcome]:
         """Run a group, unless the faults have something else in mind."""

@@ -37,6 +37,37 @@ async def test_what_is_asked_for_in_one_moment_is_one_transaction(store: Store) 
     await store.read(lambda c: c.set_trace_callback(None))
 
 
+async def test_a_group_gathers_while_each_turn_of_the_loop_brings_more(store: Store) -> None:
+    await store.write(make_table)
+    statements: list[str] = []
+    await store.read(lambda c: c.set_trace_callback(statements.append))
+    asked = [store.ask(insert(0), brief=True), store.ask(insert(1), brief=True)]
+    for n in range(2, 5):
+        await asyncio.sleep(0)
+        asked.append(store.ask(insert(n), brief=True))
+    assert not any(each.done() for each in asked)
+    await asyncio.gather(*asked)
+    assert sum("BEGIN" in sql for sql in statements) == 1
+    await store.read(lambda c: c.set_trace_callback(None))
+
+
+async def test_a_single_write_waits_for_nobody(store: Store) -> None:
+    await store.write(make_table)
+    asked = store.ask(insert(0), brief=True)
+    await asyncio.sleep(0)
+    assert asked.done()
+
+
+async def test_a_group_does_not_gather_for_ever(store: Store) -> None:
+    await store.write(make_table)
+    asked = [store.ask(insert(0), brief=True)]
+    while not asked[0].done():
+        asked.append(store.ask(insert(len(asked)), brief=True))
+        await asyncio.sleep(0)
+    assert len(asked) < 20
+    await asyncio.gather(*asked)
+
+
 @pytest.mark.parametrize("brief", [False, True])
 async def test_an_operation_that_fails_undoes_itself_alone(store: Store, brief: bool) -> None:
     await store.write(make_table)
