@@ -69,6 +69,7 @@ class Table:
         self._listeners: list[Callable[[], None]] = []
         self._newest: int | None = None
         self._owes_a_call = False
+        self._has_moved_on = False
         self._told: str | None = None
         self._unshown: set[str] = set()
         self._watch: DatabaseWatch | None = None
@@ -165,6 +166,7 @@ class Table:
         """See what is new, and tell listeners or the user; return whether a lock was in the way."""
         try:
             sight = await self._database.run(self._reader.look)
+            await self._move_on_once()
         except FileNotFoundError:
             self._reader.was_missing = True
             self._tell("warning", f"waiting for the database {self._path}")
@@ -172,7 +174,7 @@ class Table:
             self._tell("error", f"cannot be captured: {error}")
         except sqlite3.Error as error:
             self._owes_a_call = True
-            if getattr(error, "sqlite_errorcode", 0) & 0xFF not in _LOCKED:
+            if not _is_lock(error):
                 self._tell("error", f"cannot use the database {self._path}: {error}; trying again")
                 return False
             if not self.ready.is_set():
@@ -182,6 +184,21 @@ class Table:
         else:
             self._see(sight)
         return False
+
+    async def _move_on_once(self) -> None:
+        """Let new positions be those of the present. Raises sqlite3.Error for a lock that is in the way.
+
+        It is done before the table is ready: a program that waits for no lock, as the `sqlite3` command, meets
+        none of ours in what it does next.
+        """
+        if self._has_moved_on:
+            return
+        try:
+            await self._database.run(self._reader.move_on)
+        except sqlite3.Error as error:
+            if _is_lock(error):
+                raise
+        self._has_moved_on = True
 
     def _see(self, sight: Sight) -> None:
         if sight.capture is None or not sight.capture.is_active:
@@ -198,8 +215,6 @@ class Table:
     async def _trim_now_and_then(self) -> None:
         """Once an hour, forget what is older than a day."""
         await self.ready.wait()
-        with suppress(OSError, sqlite3.Error):
-            await self._database.run(self._reader.move_on)
         while True:
             with suppress(OSError, sqlite3.Error):  # the next time it will do
                 while await self._database.run(self._reader.trim):
@@ -227,6 +242,10 @@ class Table:
 
     def _publish(self, level: Literal["info", "warning", "error"], text: str) -> None:
         self._feed.publish(Notice(self._clock.now(), level, self.name, text))
+
+
+def _is_lock(error: sqlite3.Error) -> bool:
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in _LOCKED
 
 
 def _label(moment: datetime) -> str:

@@ -174,6 +174,21 @@ async def test_a_database_and_a_table_may_come_later(
     assert notices[2:] == [("info", text)]
 
 
+async def test_a_table_that_is_ready_locks_its_database_for_nothing_more(
+    path: Path, clock: Clock, feed: Feed
+) -> None:
+    write(path, ORDERS)
+    with closing(sqlite3.connect(path)) as other:
+
+        def version() -> int:  # changes when somebody else commits
+            return int(other.execute("PRAGMA data_version").fetchone()[0])
+
+        async with running(path, clock, feed):
+            at_first = version()
+            await clock.idle()
+            assert version() == at_first
+
+
 async def test_what_is_in_a_table_at_first_sight_is_no_change(path: Path, clock: Clock, feed: Feed) -> None:
     write(path, ORDERS, "INSERT INTO orders VALUES (1, 'there')")
     async with running(path, clock, feed) as table:
