@@ -17,7 +17,7 @@ from engine.value import dataclass
 
 LOGGER = logging.getLogger(__name__)
 
-BLINK_SECONDS = 0.02
+BLINK_SECONDS = 0.05
 KEPT_PAYLOAD_BYTES = 1024  # a reader's buffer holds many facts, and a fact may be about megabytes
 
 FaultKind = Literal[

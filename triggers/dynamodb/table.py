@@ -188,8 +188,8 @@ class Table:
     async def _move_on_once(self) -> None:
         """Let new positions be those of the present. Raises sqlite3.Error for a lock that is in the way.
 
-        It is done before the table is ready: a program that waits for no lock, as the `sqlite3` command, meets
-        none of ours in what it does next.
+        It is done before the table is ready, so that a program which waits for no lock, as the `sqlite3`
+        command, meets none of ours in what it does next.
         """
         if self._has_moved_on:
             return
