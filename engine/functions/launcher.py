@@ -59,6 +59,18 @@ def die_with(parent: int) -> None:
         os._exit(1)
 
 
+def interrupt_nobody() -> None:
+    """Run when a processor is free, instead of taking that of the simulator, which wakes it (Linux).
+
+    It gets as much of the processors as before. See docs/decisions/0018.
+    """
+    try:
+        if os.sched_getscheduler(0) == os.SCHED_OTHER:
+            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+    except (AttributeError, OSError):
+        pass  # a system that has it not, or forbids it
+
+
 class HidingFinder:
     """Keeps the simulator's own packages out of sight: a handler may have modules of the same names."""
 
@@ -258,6 +270,7 @@ def beside(name: str) -> Any:
 if __name__ == "__main__":
     if sys.argv[1] != "0":
         die_with(int(sys.argv[1]))
+    interrupt_nobody()
     if sys.argv[2] in ("python", "spare"):
         del sys.path[0]  # this file's own folder
         gc.disable()  # nothing that is imported is garbage

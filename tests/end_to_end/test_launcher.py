@@ -27,6 +27,12 @@ while not os.path.exists(marker):
     time.sleep(0.01)
 os.kill(os.getpid(), signal.SIGKILL)
 """
+WITH_POLICY = """
+import os, sys
+os.sched_setscheduler(0, getattr(os, sys.argv[1]), os.sched_param(0))
+os.execv(sys.executable, [sys.executable, *sys.argv[2:]])
+"""
+SAY_POLICY = "import os; print(os.sched_getscheduler(0))"
 
 
 def is_alive(pid: int) -> bool:
@@ -46,6 +52,20 @@ async def test_the_kernel_kills_the_runtime_with_its_parent(tmp_path: Path) -> N
     )
     assert parent.returncode == -9
     await until(lambda: not is_alive(int(parent.stdout)))
+
+
+@pytest.mark.parametrize(
+    ("given", "got"), [("SCHED_OTHER", "SCHED_BATCH"), ("SCHED_IDLE", "SCHED_IDLE")], ids=["as usual", "idle"]
+)
+async def test_a_runtime_interrupts_nobody(given: str, got: str) -> None:
+    launching = [str(LAUNCHER), str(os.getpid()), "exec", sys.executable, "-c", SAY_POLICY]
+    result = await asyncio.to_thread(
+        subprocess.run,
+        [sys.executable, "-c", WITH_POLICY, given, *launching],
+        stdout=subprocess.PIPE,
+        check=True,
+    )
+    assert int(result.stdout) == getattr(os, got)
 
 
 async def test_a_runtime_whose_parent_is_gone_already_does_not_start(tmp_path: Path) -> None:
