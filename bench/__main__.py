@@ -14,6 +14,7 @@ from functools import partial
 
 from bench import bare, bare_drain, endpoint_load, mappings
 from bench.simulator_process import SimulatorProcess, drop
+from bench.stolen_time import disturbance, undisturbed
 
 INVOKE = "/2015-03-31/functions/{}/invocations"
 CLIENTS = 16
@@ -30,7 +31,7 @@ class Figure:
     unit: str
     target: float
     at_most: bool
-    limit: str
+    remarks: str
 
     @property
     def met(self) -> bool:
@@ -40,21 +41,22 @@ class Figure:
         sign = "<=" if self.at_most else ">="
         verdict = "ok    " if self.met else "MISSED"
         figure = f"{self.value:>9.1f} {self.unit:<5} {sign} {self.target:>7g}"
-        return f"{verdict}  {self.name:<44} {figure}   {self.limit}"
+        return f"{verdict}  {self.name:<44} {figure}   {self.remarks}"
 
 
 def median(measured: Callable[[], float]) -> float:
     """Return the median of several runs."""
-    return statistics.median(measured() for _ in range(RUNS))
+    return statistics.median(undisturbed(measured) for _ in range(RUNS))
 
 
 def file_drops(simulator: SimulatorProcess, count: int = 200) -> float:
     """Median milliseconds from the beginning of writing a file to the handler's first statement."""
-    drop(simulator.folder / "inbox" / "warm-up", b"x")
-    simulator.wait_for_stamps(1)
+    known = len(simulator.stamps())
+    drop(simulator.folder / "inbox" / f"warm-up-{known}", b"x")
+    simulator.wait_for_stamps(known + 1)
     before = {}
     for number in range(count):
-        key = f"drop-{number}"
+        key = f"drop-{known}-{number}"
         before[key] = drop(simulator.folder / "inbox" / key, b"x" * 1000)
         while key not in simulator.stamps():
             time.sleep(0.0005)
@@ -139,11 +141,12 @@ def idle_cpu(simulator: SimulatorProcess, seconds: float = 5.0) -> float:
 
 def start_to_ready(count: int = 7) -> float:
     """Median milliseconds from starting the process to its ready line."""
-    taken = []
-    for _ in range(count):
-        with SimulatorProcess() as simulator:
-            taken.append(simulator.ready_ms)
-    return statistics.median(taken)
+    return statistics.median(undisturbed(_one_start) for _ in range(count))
+
+
+def _one_start() -> float:
+    with SimulatorProcess() as simulator:
+        return simulator.ready_ms
 
 
 class Report:
@@ -153,7 +156,8 @@ class Report:
         self.figures: list[Figure] = []
 
     def add(self, name: str, value: float, unit: str, target: float, at_most: bool, limit: str = "") -> None:
-        self.figures.append(Figure(name, value, unit, target, at_most, limit))
+        remarks = ", ".join(filter(None, (limit, disturbance())))
+        self.figures.append(Figure(name, value, unit, target, at_most, remarks))
         print(self.figures[-1], flush=True)
 
 
@@ -168,25 +172,27 @@ def measure() -> list[Figure]:
 
 def measure_functions(add: Callable[..., None]) -> None:
     """Start, invocations, files, memory."""
-    python = bare.python_ms()
-    invoke = bare.invoke_ms()
+    python = undisturbed(bare.python_ms)
+    invoke = undisturbed(bare.invoke_ms)
     bare_invoke = f"bare listener {invoke:.2f} ms"
-    bare_rate = f"bare listener {bare.invocations_per_second(2):.0f}/s"
+    bare_rate = f"bare listener {undisturbed(partial(bare.invocations_per_second, 2)):.0f}/s"
     bare_python = f"python -c pass {python:.0f} ms"
-    bare_inotify = f"inotify alone {bare.inotify_ms():.2f} ms"
+    bare_inotify = f"inotify alone {undisturbed(bare.inotify_ms):.2f} ms"
     add("start to ready", start_to_ready(), "ms", 400, True, bare_python)
     with SimulatorProcess() as simulator:
         time.sleep(1)
         idle = simulator.memory_mib
         add("memory, idle", idle, "MiB", 70, True)
         add("processor, idle", idle_cpu(simulator), "%", 1, True)
-        add("warm synchronous invoke, p50", warm_invoke(simulator), "ms", 1.2, True, bare_invoke)
+        invoked = undisturbed(partial(warm_invoke, simulator))
+        add("warm synchronous invoke, p50", invoked, "ms", 1.2, True, bare_invoke)
         used = simulator.status()["functions"]["noop"]["environments"]
         add("environments for one caller", used, "", 1, True)
         asynchronous(simulator, 800)  # the bare listener's environments are warm, too
         rate = median(partial(asynchronous, simulator))
         add("asynchronous, accepted and completed", rate, "/s", 1500, False, bare_rate)
-        add("file drop to handler start, p50", file_drops(simulator), "ms", 5, True, bare_inotify)
+        dropped = undisturbed(partial(file_drops, simulator))
+        add("file drop to handler start, p50", dropped, "ms", 5, True, bare_inotify)
         rate, written = median(partial(burst, simulator)), median(bare.files_per_second)
         add("500 files at once", rate, "/s", 800, False, f"{bare_rate}, written alone {written:.0f}/s")
         add("cold start of an empty handler, p50", cold_start(simulator), "ms", 60, True, bare_python)
@@ -204,18 +210,18 @@ def measure_mappings(add: Callable[..., None]) -> None:
     add("SQS, share of the bare limit", share * 100, "%", 50, False)
     add("SQS with 1,000,000 waiting, share of the speed", slow * 100, "%", 80, False)
     add("SQS with 1,000,000 waiting, memory above", grown, "MiB", 20, True)
-    limit = bare_drain.records_per_second()
+    limit = undisturbed(bare_drain.records_per_second)
     rate = median(mappings.drain_stream)
     add("Kinesis, batches of 100", rate, "/s", 30_000, False, f"bare store and listener {limit:.0f}/s")
-    add("SQLite table, batches of 100", mappings.drain_table(), "/s", 5_000, False)
-    add("message sent to handler start, p50", mappings.send_to_start(), "ms", 2, True)
+    add("SQLite table, batches of 100", undisturbed(mappings.drain_table), "/s", 5_000, False)
+    add("message sent to handler start, p50", undisturbed(mappings.send_to_start), "ms", 2, True)
 
 
 def _drain_queues() -> tuple[float, float, float, float, float]:
     """Return the bare limit, the rate, its share of that, that of a backlog, and the memory that takes."""
-    limit = bare_drain.messages_per_second()
-    rate, memory = mappings.drain_queue(WAITING)
-    slow, grown = mappings.drain_queue(BACKLOG, WAITING)
+    limit = undisturbed(bare_drain.messages_per_second)
+    rate, memory = undisturbed(partial(mappings.drain_queue, WAITING))
+    slow, grown = undisturbed(partial(mappings.drain_queue, BACKLOG, WAITING))
     return limit, rate, rate / limit, slow / rate, grown - memory
 
 
