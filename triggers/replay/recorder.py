@@ -1,8 +1,9 @@
 """Writes a recording while the simulator runs.
 
-Each line is handed to the operating system whole, in one append, so that after `kill -9` the file ends with
-the last attempt that finished, or the last event that ended without one. A full disk ends the recording,
-never the simulator.
+Each line is handed to the operating system whole, in one append, when an attempt has finished or an event has
+ended without one: after `kill -9` all of them are there. Only the line that is being written at that moment
+may be torn, as the system ends such a write between two pages of the file; a replay notices that and leaves
+it out. A full disk ends the recording, never the simulator.
 """
 
 import os
