@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
+from types import NoneType
 
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
@@ -85,7 +86,12 @@ def _unknown_key(place: tuple[str, ...], tables: Tables) -> str:
         ),
         None,
     )
-    return unknown_option(place[-1], table.model_fields if table is not None else ())
+    return unknown_option(place[-1], [] if table is None else _options(table))
+
+
+def _options(table: type[BaseModel]) -> list[str]:
+    """Return what may be set; what may only be absent is named to be refused."""
+    return [name for name, field in table.model_fields.items() if field.annotation is not NoneType]
 
 
 def unknown_option(name: str, known: Iterable[str]) -> str:

@@ -322,6 +322,20 @@ def test_a_mapping_is_judged_beside_its_source_and_function(tmp_path: Path, line
     assert any(each.startswith(problem) for each in caught.value.problems), caught.value.problems
 
 
+def test_options_that_are_only_refused_are_not_proposed(tmp_path: Path) -> None:
+    (tmp_path / "headrace.toml").write_text(
+        '[queues.jobs]\n[functions.f]\nhandler = "f.f"\n[[event_source_mappings]]\n'
+        'source = "queues.jobs"\nfunction = "f"\nqueue = "jobs"\n'
+    )
+    with pytest.raises(ConfigurationError) as caught:
+        load(tmp_path / "headrace.toml", with_code=False)
+    (problem,) = caught.value.problems
+    text, _, options = problem.partition("; there are ")
+    assert text == "event_source_mappings[0].queue: there is no such option"
+    assert {"batch_size", "destination_config", "source"} <= {*options.split(", ")}
+    assert not {"queues", "kms_key_arn", "topics"} & {*options.split(", ")}
+
+
 def test_problems_of_several_tables_are_reported_together(tmp_path: Path) -> None:
     (tmp_path / "headrace.toml").write_text(
         "[simulator]\nmax_environments = 0\n[queues.jobs]\ndelay_seconds = 901\n"
