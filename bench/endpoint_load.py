@@ -55,10 +55,12 @@ def kinds(queue_url: str) -> list[Kind]:
     data = b64encode(BODY.encode()).decode()
     records = [{"Data": data, "PartitionKey": str(number)} for number in range(10)]
     item = {"TableName": "orders", "Key": {"id": {"S": "one"}}}
+    # Messages come back after a second, or a fast machine has 120,000 in flight before the time is over.
+    receive = {"QueueUrl": queue_url, "MaxNumberOfMessages": 10, "VisibilityTimeout": 1}
     numbers = itertools.count()
     return [
         _json("sqs", "AmazonSQS.SendMessageBatch", {"QueueUrl": queue_url, "Entries": entries}),
-        _json("sqs", "AmazonSQS.ReceiveMessage", {"QueueUrl": queue_url, "MaxNumberOfMessages": 10}),
+        _json("sqs", "AmazonSQS.ReceiveMessage", receive),
         _json("kinesis", "Kinesis_20131202.PutRecords", {"StreamName": "clicks", "Records": records}),
         Kind(
             "PutObject",
