@@ -65,16 +65,19 @@ class SimulatorProcess:
         (self.folder / "headrace.toml").write_text(self._configuration.format(folder=self.folder))
         self._prepare(self.folder)
         begin = time.perf_counter()
-        self._process = subprocess.Popen(
-            [Path(sys.executable).with_name("headrace"), "run", "--json"],
-            cwd=self.folder,
-            stdout=subprocess.PIPE,
-            bufsize=0,  # what is read ahead would not reach the feed's file
-        )
+        with self._said.open("wb") as said:
+            self._process = subprocess.Popen(
+                [Path(sys.executable).with_name("headrace"), "run", "--json"],
+                cwd=self.folder,
+                stdout=subprocess.PIPE,
+                stderr=said,
+                bufsize=0,  # what is read ahead would not reach the feed's file
+            )
         assert self._process.stdout is not None
         with self.feed.open("wb", buffering=0) as feed:
             while True:  # mappings may be at work before it is ready
-                line = self._process.stdout.readline()
+                if not (line := self._process.stdout.readline()):
+                    raise RuntimeError(f"headrace run ended: {self._said.read_text()}")
                 feed.write(line)
                 if (fact := json.loads(line))["fact"] == "SimulatorReady":
                     break
@@ -95,6 +98,11 @@ class SimulatorProcess:
     def feed(self) -> Path:
         """What the simulator has told so far, as JSON Lines."""
         return self.folder / "feed.jsonl"
+
+    @property
+    def _said(self) -> Path:
+        """What it says to people, which would stand between the figures."""
+        return self.folder / "stderr.txt"
 
     @property
     def memory_mib(self) -> float:
