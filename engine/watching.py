@@ -16,7 +16,7 @@ import threading
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 from engine.clock import Clock
 from engine.feed import Feed, Notice
@@ -186,7 +186,7 @@ class FolderWatcher:
         """Return the one subscription of watchdog for this folder, with a thread that is alive."""
         observer = self._observers.get(poll)
         if observer is None:
-            observer = _polling_observer() if poll else _native_observer()
+            observer = _polling_observer() if poll else _native_observer(self._clock)
             observer.start()
             self._observers[poll] = observer
         subscription = self._subscriptions.get((folder, recursive, poll))
@@ -272,10 +272,9 @@ class _WatchdogFilter(logging.Filter):
         return text != CLOSED_MEANWHILE
 
 
-def _native_observer() -> "BaseObserver":
+def _native_observer(clock: Clock) -> "BaseObserver":
     try:
-        from watchdog.observers.inotify import InotifyFullEmitter, InotifyObserver
-        from watchdog.observers.inotify_move_event_grouper import InotifyMoveEventGrouper
+        from engine.inotify import LeanObserver
     except ImportError:
         from watchdog.observers import Observer
 
@@ -283,27 +282,7 @@ def _native_observer() -> "BaseObserver":
 
     # A folder that appears while its parent is being walked is added twice; nothing is wrong with that.
     warnings.filterwarnings("ignore", "Callback with id .* already exists", RuntimeWarning)
-    # Pairing the two halves of a move would hold everything behind it for half a second.
-    InotifyMoveEventGrouper.delay = 0.0
-
-    class Emitter(InotifyFullEmitter):
-        """Hands its events over at once, without the dispatcher's queue and thread."""
-
-        def queue_event(self, event: Any) -> None:
-            if self._event_filter is None or type(event) in self._event_filter:
-                for handler in observer.handlers(self.watch):
-                    handler.dispatch(event)
-
-    class LeanObserver(InotifyObserver):
-        def __init__(self) -> None:
-            super().__init__(generate_full_events=True)
-            self._emitter_class = Emitter
-
-        def handlers(self, watch: "ObservedWatch") -> list[Any]:
-            return list(self._handlers.get(watch, ()))
-
-    observer = LeanObserver()
-    return observer
+    return LeanObserver(clock.stopwatch)
 
 
 def _polling_observer() -> "BaseObserver":
