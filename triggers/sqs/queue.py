@@ -352,7 +352,7 @@ class Queue:
         if self._faults is not None:
             wanted = self._faults.drawn(wanted, queue)
         operation = partial(receive, queue=queue, wanted=wanted, now=self._clock.now())
-        claiming = asyncio.ensure_future(self._store.write(operation, brief=self._brevity.is_brief))
+        claiming = self._store.ask(operation, brief=self._brevity.is_brief)
         try:
             received = await asyncio.shield(claiming)
         except asyncio.CancelledError:

@@ -1,5 +1,6 @@
 """What is large goes through the store's thread, so that the loop never waits for it."""
 
+import asyncio
 import sqlite3
 from collections.abc import Callable
 from typing import TypeVar
@@ -17,9 +18,9 @@ class ToldStore(Store):
 
     brief: list[bool]
 
-    async def write(self, operation: Callable[[sqlite3.Connection], T], *, brief: bool = False) -> T:
+    def ask(self, operation: Callable[[sqlite3.Connection], T], *, brief: bool = False) -> asyncio.Future[T]:
         self.brief.append(brief)
-        return await super().write(operation, brief=brief)
+        return super().ask(operation, brief=brief)
 
 
 async def test_operations_of_a_queue_are_brief_until_it_has_a_large_message(clock: Clock) -> None:
