@@ -20,7 +20,7 @@ from engine.invocation.event import AsyncEvent, new_request_id
 from engine.store.history import History
 from engine.watching import FolderWatcher
 from headrace import __version__
-from headrace.aws.listener import first_need, listen
+from headrace.aws.listener import first_need, first_rest, listen
 from headrace.config import Configuration
 from headrace.control import announce, withdraw
 from headrace.own_files import OwnFiles
@@ -29,8 +29,6 @@ from headrace.regions import Regions
 
 if TYPE_CHECKING:
     from engine.faults import Faults
-
-SOON_SECONDS = 0.2  # after ready: what there is to do at once has begun by then
 
 
 class Simulator(Region):
@@ -126,20 +124,17 @@ class Simulator(Region):
     async def serve(self) -> None:
         """Load what the first event will need, then answer on the endpoint until cancelled.
 
-        What answers takes long to load: it is loaded when somebody connects, or once the functions have done
-        what there was to do. In a simulation nobody is kept waiting, so that only the former counts.
+        What answers takes long to load: it is loaded when somebody connects, or once the functions have had
+        nothing to do for a while. In a simulation nobody is kept waiting, so that only the former counts.
         """
         await asyncio.to_thread(import_module, "engine.functions.environment")
-        await first_need(self.listener, None if self._is_simulated else self._first_rest())
+        rest = None if self._is_simulated else first_rest(self.functions.versions, self.clock.world.sleep)
+        await first_need(self.listener, rest)
         services = await asyncio.to_thread(import_module, "headrace.aws.services")
         if self._has_sources:
             self.functions.prepare()
         async with services.served(self):
             await asyncio.Event().wait()
-
-    async def _first_rest(self) -> None:
-        await self.clock.world.sleep(SOON_SECONDS)
-        await self.functions.at_rest()
 
     def _folder_watcher(self, clock: Clock) -> FolderWatcher:
         if not self._is_simulated:

@@ -191,6 +191,7 @@ class Functions:
         root = trace_root(to_millis(self._clock.now()) // 1000)
         self._lineages[root] = (*invocation.lineage, function)
         concurrency.running += 1
+        self.versions.begun += 1
         try:
             if not invocation.caller_waits:
                 return await self._run(state, invocation, root)

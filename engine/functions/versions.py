@@ -40,10 +40,14 @@ class Version:
 
 
 class Versions:
-    """Finds versions by a function's name and a qualifier: `$LATEST` or None, a number, an alias."""
+    """Finds versions by a function's name and a qualifier: `$LATEST` or None, a number, an alias.
+
+    `begun` counts the invocations of all.
+    """
 
     def __init__(self, definitions: Iterable[FunctionDefinition], chance: Random) -> None:
         """Aliases choose between versions by `chance`."""
+        self.begun = 0
         self._versions: dict[str, Version] = {}
         self._concurrency: dict[str, Concurrency] = {}
         self._routing: dict[str, Routing] = {}

@@ -7,13 +7,14 @@ imported, which takes as long as everything else together.
 import asyncio
 import errno
 import socket
-from collections.abc import Coroutine
-from typing import Any
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, Protocol
 
 from engine.errors import ConfigurationError
 from engine.value import dataclass
 
 BACKLOG = 1024
+REST_SECONDS, MOST_RESTS = 0.2, 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +48,32 @@ def listen(host: str, port: int) -> Listener:
         raise ConfigurationError([_cannot_listen(host, port, error)]) from error
 
 
-async def first_need(listener: Listener, calm: Coroutine[Any, Any, None] | None) -> None:
-    """Return when somebody has connected, or when `calm` is over: then there is time to load what answers."""
+class Work(Protocol):
+    """What functions have to do: how many invocations have `begun`, all in all, and how many run."""
+
+    begun: int
+
+    def running(self) -> int:
+        """Return how many invocations run."""
+
+
+async def first_rest(work: Work, sleep: Callable[[float], Awaitable[None]]) -> None:
+    """Return once nothing runs and nothing has begun for REST_SECONDS; after MOST_RESTS of them all the same.
+
+    What waits when a simulator starts is taken up by then, and as good as done.
+    """
+    for _ in range(MOST_RESTS):
+        begun = work.begun
+        await sleep(REST_SECONDS)
+        if work.begun == begun and not work.running():
+            return
+
+
+async def first_need(listener: Listener, rest: Coroutine[Any, Any, None] | None) -> None:
+    """Return when somebody has connected, or when `rest` is over: then there is time to load what answers."""
     loop, connected = asyncio.get_running_loop(), asyncio.Event()
     loop.add_reader(listener.socket, connected.set)
-    waiting = [asyncio.ensure_future(each) for each in (connected.wait(), calm) if each is not None]
+    waiting = [asyncio.ensure_future(each) for each in (connected.wait(), rest) if each is not None]
     try:
         await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
     finally:
