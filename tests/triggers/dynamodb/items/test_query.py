@@ -3,6 +3,7 @@
 import base64
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from typing import Any
 
 import pytest
@@ -42,13 +43,14 @@ def connection() -> Iterator[sqlite3.Connection]:
     connection.close()
 
 
-def made(definition: TableDefinition, items: list[Item]) -> tuple[sqlite3.Connection, Layout]:
-    connection = sqlite3.connect(":memory:", isolation_level=None)
-    made_table.create(connection, "t", definition)
-    layout = Layout("t", read_columns(connection, "t", nulls_count=False), definition, nulls_count=False)
-    for item in items:
-        layout.put(connection, item)
-    return connection, layout
+@contextmanager
+def made(definition: TableDefinition, items: list[Item]) -> Iterator[tuple[sqlite3.Connection, Layout]]:
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
+        made_table.create(connection, "t", definition)
+        layout = Layout("t", read_columns(connection, "t", nulls_count=False), definition, nulls_count=False)
+        for item in items:
+            layout.put(connection, item)
+        yield connection, layout
 
 
 @st.composite
@@ -75,26 +77,25 @@ def test_a_query_finds_what_a_search_through_all_finds(
     data: st.DataObject, table: tuple[TableDefinition, list[Item]], uses_index: bool, forward: bool
 ) -> None:
     definition, items = table
-    connection, layout = made(definition, items)
-    index = definition.indexes[0] if uses_index else None
-    sort = (index.key if index is not None else definition.key)[1]
-    operators = ["=", "<", "<=", ">", ">=", "BETWEEN"] + ["begins_with"] * (sort.type != "N")
-    operator = data.draw(st.sampled_from(operators))
-    bounds = sorted((data.draw(VALUES[sort.type]) for _ in range(1 + (operator == "BETWEEN"))), key=order)
-    within = data.draw(st.sampled_from([None, KeyRange(operator, tuple(bounds))]))
+    with made(definition, items) as (connection, layout):
+        index = definition.indexes[0] if uses_index else None
+        sort = (index.key if index is not None else definition.key)[1]
+        operators = ["=", "<", "<=", ">", ">=", "BETWEEN"] + ["begins_with"] * (sort.type != "N")
+        operator = data.draw(st.sampled_from(operators))
+        bounds = sorted((data.draw(VALUES[sort.type]) for _ in range(1 + (operator == "BETWEEN"))), key=order)
+        within = data.draw(st.sampled_from([None, KeyRange(operator, tuple(bounds))]))
 
-    expected = [item for item in items if item["p"] == {"S": "a"} and sort.name in item]
-    expected = [item for item in expected if within is None or is_within(item[sort.name], within)]
-    expected.sort(key=lambda item: (order(item[sort.name]), order(item["s"])), reverse=not forward)
-    found: list[Item] = []
-    start = None
-    while True:
-        page = query(connection, layout, Query({"S": "a"}, within, index, forward, limit=2, start=start))
-        found += page.items
-        if page.last is None:
-            break
-        start = page.last
-    connection.close()
+        expected = [item for item in items if item["p"] == {"S": "a"} and sort.name in item]
+        expected = [item for item in expected if within is None or is_within(item[sort.name], within)]
+        expected.sort(key=lambda item: (order(item[sort.name]), order(item["s"])), reverse=not forward)
+        found: list[Item] = []
+        start = None
+        while True:
+            page = query(connection, layout, Query({"S": "a"}, within, index, forward, limit=2, start=start))
+            found += page.items
+            if page.last is None:
+                break
+            start = page.last
     assert found == expected
 
 
@@ -104,17 +105,16 @@ def test_the_segments_of_a_scan_are_all_items(
     table: tuple[TableDefinition, list[Item]], segments: int
 ) -> None:
     definition, items = table
-    connection, layout = made(definition, items)
-    found: list[Item] = []
-    for number in range(segments):
-        start = None
-        while True:
-            page = scan(connection, layout, Scan(limit=2, start=start, segment=(number, segments)))
-            found += page.items
-            start = page.last
-            if start is None:
-                break
-    connection.close()
+    with made(definition, items) as (connection, layout):
+        found: list[Item] = []
+        for number in range(segments):
+            start = None
+            while True:
+                page = scan(connection, layout, Scan(limit=2, start=start, segment=(number, segments)))
+                found += page.items
+                start = page.last
+                if start is None:
+                    break
     assert len(found) == len(items)
     assert all(item in found for item in items)
 
@@ -128,16 +128,16 @@ def test_items_of_one_sort_key_are_in_the_order_of_their_own_numbers(
     index = Index("by_other", tuple(KeyAttribute(name, "S") for name in index_key), is_global=True)
     numbers = ["0.12345678901234567890123456789", "1", "9007199254740992.5", "9007199254740993"]
     items = [{"p": {"S": "a"}, "s": {"N": n}, "o": {"S": "x"}, "t": {"S": "y"}} for n in numbers]
-    connection, layout = made(
-        TableDefinition((KeyAttribute("p", "S"), KeyAttribute("s", "N")), (index,)), items
-    )
-    found: list[Item] = []
-    page = query(connection, layout, Query({"S": "x"}, index=index, forward=forward, limit=limit))
-    while page.last is not None:
-        found += page.items
-        following = Query({"S": "x"}, index=index, forward=forward, limit=limit, start=page.last)
-        page = query(connection, layout, following)
-    connection.close()
+    with made(TableDefinition((KeyAttribute("p", "S"), KeyAttribute("s", "N")), (index,)), items) as (
+        connection,
+        layout,
+    ):
+        found: list[Item] = []
+        page = query(connection, layout, Query({"S": "x"}, index=index, forward=forward, limit=limit))
+        while page.last is not None:
+            found += page.items
+            following = Query({"S": "x"}, index=index, forward=forward, limit=limit, start=page.last)
+            page = query(connection, layout, following)
     assert found + page.items == (items if forward else items[::-1])
 
 
@@ -145,22 +145,20 @@ def test_an_index_shows_only_what_it_holds() -> None:
     key = (KeyAttribute("p", "S"),)
     index = Index("thin", (KeyAttribute("o", "S"),), True, "INCLUDE", ("x",))
     item = {"p": {"S": "1"}, "o": {"S": "a"}, "x": {"N": "1"}, "y": {"N": "2"}}
-    connection, layout = made(TableDefinition(key, (index,)), [item, {"p": {"S": "2"}}])
-    page = query(connection, layout, Query({"S": "a"}, index=index))
-    assert page.items == [{"p": {"S": "1"}, "o": {"S": "a"}, "x": {"N": "1"}}]
-    assert scan(connection, layout, Scan(index=index)).items == page.items
-    connection.close()
+    with made(TableDefinition(key, (index,)), [item, {"p": {"S": "2"}}]) as (connection, layout):
+        page = query(connection, layout, Query({"S": "a"}, index=index))
+        assert page.items == [{"p": {"S": "1"}, "o": {"S": "a"}, "x": {"N": "1"}}]
+        assert scan(connection, layout, Scan(index=index)).items == page.items
 
 
 def test_a_page_ends_at_a_megabyte() -> None:
     definition = TableDefinition((KeyAttribute("p", "S"), KeyAttribute("s", "N")))
     items = [{"p": {"S": "a"}, "s": {"N": str(n)}, "x": {"S": "x" * 300_000}} for n in range(5)]
-    connection, layout = made(definition, items)
-    page = query(connection, layout, Query({"S": "a"}))
-    assert len(page.items) == 4
-    assert page.last == {"p": {"S": "a"}, "s": {"N": "3"}}
-    assert query(connection, layout, Query({"S": "a"}, start=page.last)).items == items[4:]
-    connection.close()
+    with made(definition, items) as (connection, layout):
+        page = query(connection, layout, Query({"S": "a"}))
+        assert len(page.items) == 4
+        assert page.last == {"p": {"S": "a"}, "s": {"N": "3"}}
+        assert query(connection, layout, Query({"S": "a"}, start=page.last)).items == items[4:]
 
 
 def test_an_index_is_used(connection: sqlite3.Connection) -> None:
