@@ -40,6 +40,7 @@ def _describe(detail: ErrorDetails, tables: Tables) -> str:
 
 def _explain(detail: ErrorDetails, tables: Tables) -> str:
     found = detail["input"]
+    got = str(found).lower() if isinstance(found, bool) else repr(found)
     allowed = detail.get("ctx", {})
     match detail["type"]:
         case "missing":
@@ -47,33 +48,33 @@ def _explain(detail: ErrorDetails, tables: Tables) -> str:
         case "extra_forbidden":
             return _unknown_key(tuple(str(part) for part in detail["loc"]), tables)
         case "greater_than_equal":
-            return f"{allowed['ge']} is the least, got {found!r}"
+            return f"{allowed['ge']} is the least, got {got}"
         case "less_than_equal":
-            return f"{allowed['le']} is the most, got {found!r}"
+            return f"{allowed['le']} is the most, got {got}"
         case "literal_error" | "enum":
-            return f"allowed: {allowed['expected']}; got {found!r}"
+            return f"allowed: {allowed['expected']}; got {got}"
         case "value_error":
             return str(allowed["error"])
         case "string_pattern_mismatch":
-            return f"must match {allowed['pattern']}, got {found!r}"
+            return f"must match {allowed['pattern']}, got {got}"
         case "int_type" | "int_parsing" | "int_from_float":
-            return f"a whole number is needed, got {found!r}"
+            return f"a whole number is needed, got {got}"
         case "float_type" | "float_parsing":
-            return f"a number is needed, got {found!r}"
+            return f"a number is needed, got {got}"
         case "string_type":
-            return f"text in quotes is needed, got {found!r}"
+            return f"text in quotes is needed, got {got}"
         case "bool_type" | "bool_parsing":
-            return f"true or false is needed, got {found!r}"
+            return f"true or false is needed, got {got}"
         case "tuple_type" | "list_type":
             table = ".".join(str(part) for part in detail["loc"])
             hint = f": write [[{table}]]" if isinstance(found, dict) else ", in brackets"
-            return f"a list is needed{hint}; got {found!r}"
+            return f"a list is needed{hint}; got {got}"
         case "finite_number":
-            return f"a finite number is needed, got {found!r}"
+            return f"a finite number is needed, got {got}"
         case "dict_type" | "model_type" | "model_attributes_type":
-            return f"a table is needed, got {found!r}"
+            return f"a table is needed, got {got}"
         case _:
-            return f"{detail['msg']}, got {found!r}"
+            return f"{detail['msg']}, got {got}"
 
 
 def _unknown_key(place: tuple[str, ...], tables: Tables) -> str:

@@ -9,7 +9,7 @@ import re
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, PlainValidator, StrictBool, StrictInt, field_validator
+from pydantic import BeforeValidator, PlainValidator, field_validator
 
 from engine.mapping.parameters import MappedSource
 from engine.mapping.validation import Place, Surroundings, find_problems
@@ -51,14 +51,14 @@ class FilterCriteriaSettings(Settings):
 class ScalingSettings(Settings):
     """How many batches of a queue are processed at once."""
 
-    maximum_concurrency: StrictInt | None = None
+    maximum_concurrency: int | None = None
 
 
 class ProvisionedPollerSettings(Settings):
     """Pollers that a queue keeps ready, each for ten batches at once."""
 
-    minimum_pollers: StrictInt | None = None
-    maximum_pollers: StrictInt | None = None
+    minimum_pollers: int | None = None
+    maximum_pollers: int | None = None
     poller_group_name: NotSimulated = None
 
 
@@ -84,20 +84,20 @@ class MappingSettings(Settings):
 
     source: str
     function: str
-    enabled: StrictBool = True
-    batch_size: StrictInt | None = None
-    maximum_batching_window_in_seconds: StrictInt | None = None
+    enabled: bool = True
+    batch_size: int | None = None
+    maximum_batching_window_in_seconds: int | None = None
     filter_criteria: FilterCriteriaSettings | None = None
     function_response_types: tuple[str, ...] | None = None
     scaling_config: ScalingSettings | None = None
     provisioned_poller_config: ProvisionedPollerSettings | None = None
     starting_position: str | None = None
     starting_position_timestamp: datetime | None = None
-    parallelization_factor: StrictInt | None = None
-    bisect_batch_on_function_error: StrictBool | None = None
-    maximum_retry_attempts: StrictInt | None = None
-    maximum_record_age_in_seconds: StrictInt | None = None
-    tumbling_window_in_seconds: StrictInt | None = None
+    parallelization_factor: int | None = None
+    bisect_batch_on_function_error: bool | None = None
+    maximum_retry_attempts: int | None = None
+    maximum_record_age_in_seconds: int | None = None
+    tumbling_window_in_seconds: int | None = None
     destination_config: DestinationConfigSettings | None = None
 
     kms_key_arn: NotSimulated = None

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import BeforeValidator, Field, PlainValidator, StrictBool, StrictInt, model_validator
+from pydantic import BeforeValidator, Field, PlainValidator, model_validator
 
 from engine.duration import parse_duration
 from engine.mapping.settings import MappingSettings
@@ -65,7 +65,7 @@ def _as_is(value: object) -> object:
 AnyMoment = Annotated[Moment, PlainValidator(_moment)]
 Base64 = Annotated[bytes, PlainValidator(_base64)]
 Json = Annotated[Any, PlainValidator(_as_is)]
-Times = Annotated[StrictInt, Field(ge=1, le=MOST_AT_ONCE)]
+Times = Annotated[int, Field(ge=1, le=MOST_AT_ONCE)]
 
 
 def _one_of(settings: Settings, names: tuple[str, ...], *, needed: bool = True) -> None:
@@ -169,7 +169,7 @@ class Send(Settings):
     )
     group: str | None = None
     deduplication_id: str | None = None
-    delay: Annotated[StrictInt, Field(ge=0, le=900)] | None = None
+    delay: Annotated[int, Field(ge=0, le=900)] | None = None
     count: Times = 1
 
 
@@ -237,10 +237,10 @@ class ChangeFunction(Settings):
     function: str
     code: Path | None = None
     handler: str | None = None
-    timeout: StrictInt | None = None
-    memory: StrictInt | None = None
+    timeout: int | None = None
+    memory: int | None = None
     environment: dict[str, str] | None = None
-    reserved_concurrency: StrictInt | None = None
+    reserved_concurrency: int | None = None
 
     def changes(self) -> dict[str, Any]:
         """Return what changes, by its name in `[functions.NAME]`."""
@@ -255,7 +255,7 @@ class ChangeFunction(Settings):
 class ChangeMapping(MappingSettings):
     """Update the event source mapping from `source` to `function`, or enable or disable it."""
 
-    enabled: StrictBool | None = None  # type: ignore[assignment]
+    enabled: bool | None = None  # type: ignore[assignment]
 
     @model_validator(mode="after")
     def _changes_something(self) -> Self:
@@ -267,11 +267,11 @@ class ChangeQueue(Settings):
     """Go on with other attributes of a queue."""
 
     queue: str
-    visibility_timeout: StrictInt | None = None
-    delay_seconds: StrictInt | None = None
-    message_retention_period: StrictInt | None = None
-    maximum_message_size: StrictInt | None = None
-    receive_message_wait_time_seconds: StrictInt | None = None
+    visibility_timeout: int | None = None
+    delay_seconds: int | None = None
+    message_retention_period: int | None = None
+    maximum_message_size: int | None = None
+    receive_message_wait_time_seconds: int | None = None
 
     def changes(self) -> dict[str, Any]:
         """Return what changes, by its name in `[queues.NAME]`."""
@@ -310,7 +310,7 @@ class Expect(Settings):
 
     bucket: str | None = None
     key: str | None = None
-    exists: StrictBool | None = None
+    exists: bool | None = None
     content: str | None = None
     objects: Number = None
     prefix: str | None = None

@@ -58,6 +58,31 @@ def test_a_small_configuration_is_read_with_its_defaults(folder: Path) -> None:
             id="a wrong type",
         ),
         pytest.param(
+            MINIMAL + "timeout = true",
+            "functions.resize.timeout: a whole number is needed, got true",
+            id="true is not 1",
+        ),
+        pytest.param(
+            MINIMAL + 'memory = "256"',
+            "functions.resize.memory: a whole number is needed, got '256'",
+            id="a number in quotes",
+        ),
+        pytest.param(
+            MINIMAL + "reserved_concurrency = 2.0",
+            "functions.resize.reserved_concurrency: a whole number is needed, got 2.0",
+            id="a fraction of nothing",
+        ),
+        pytest.param(
+            "[simulator]\nshutdown_grace_in_seconds = '3'",
+            "simulator.shutdown_grace_in_seconds: a number is needed, got '3'",
+            id="seconds in quotes",
+        ),
+        pytest.param(
+            "[queues.jobs]\nfifo = 1",
+            "queues.jobs.fifo: true or false is needed, got 1",
+            id="1 is not true",
+        ),
+        pytest.param(
             MINIMAL + "timout = 9",
             "functions.resize.timout: there is no such option; did you mean 'timeout'?",
             id="a misspelt option",
@@ -116,6 +141,11 @@ def test_a_small_configuration_is_read_with_its_defaults(folder: Path) -> None:
 )
 def test_a_problem_names_its_place_and_what_is_allowed(folder: Path, text: str, problem: str) -> None:
     assert problem in problems_of(folder, text)
+
+
+def test_a_whole_number_may_stand_for_any_number(folder: Path) -> None:
+    (folder / "headrace.toml").write_text("[simulator]\nshutdown_grace_in_seconds = 3")
+    assert load(folder / "headrace.toml").file.simulator.shutdown_grace_in_seconds == 3
 
 
 def test_all_problems_are_reported_at_once(folder: Path) -> None:

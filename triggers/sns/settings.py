@@ -65,7 +65,7 @@ class TopicSettings(Settings):
 
     fifo: bool | None = None
     display_name: Annotated[str, Field(max_length=100)] = ""
-    maximum_message_size: Annotated[int, Field(strict=True, ge=1024, le=MOST_MESSAGE_BYTES)] = MESSAGE_BYTES
+    maximum_message_size: Annotated[int, Field(ge=1024, le=MOST_MESSAGE_BYTES)] = MESSAGE_BYTES
     content_based_deduplication: bool = False
     fifo_throughput_scope: Literal["Topic", "MessageGroup"] = "Topic"
     subscriptions: tuple[SubscriptionSettings, ...] = ()

@@ -36,14 +36,13 @@ def checked_name(name: str) -> str:
 
 
 QueueName = Annotated[str, AfterValidator(checked_name)]
-WholeNumber = Annotated[int, Field(strict=True)]
 
 
 class RedrivePolicySettings(Settings):
     """Where messages go that were received too often."""
 
     dead_letter_target_arn: str
-    max_receive_count: Annotated[WholeNumber, Field(ge=1, le=1000)] = 10
+    max_receive_count: Annotated[int, Field(ge=1, le=1000)] = 10
 
 
 class RedriveAllowPolicySettings(Settings):
@@ -63,11 +62,11 @@ class QueueSettings(Settings):
     """A standard queue, or a FIFO queue when its name ends in `.fifo`."""
 
     fifo: bool | None = None
-    visibility_timeout: Annotated[WholeNumber, Field(ge=0, le=43_200)] = 30
-    delay_seconds: Annotated[WholeNumber, Field(ge=0, le=900)] = 0
-    message_retention_period: Annotated[WholeNumber, Field(ge=60, le=1_209_600)] = 345_600
-    maximum_message_size: Annotated[WholeNumber, Field(ge=1024, le=1_048_576)] = 1_048_576
-    receive_message_wait_time_seconds: Annotated[WholeNumber, Field(ge=0, le=20)] = 0
+    visibility_timeout: Annotated[int, Field(ge=0, le=43_200)] = 30
+    delay_seconds: Annotated[int, Field(ge=0, le=900)] = 0
+    message_retention_period: Annotated[int, Field(ge=60, le=1_209_600)] = 345_600
+    maximum_message_size: Annotated[int, Field(ge=1024, le=1_048_576)] = 1_048_576
+    receive_message_wait_time_seconds: Annotated[int, Field(ge=0, le=20)] = 0
     content_based_deduplication: bool = False
     deduplication_scope: Literal["queue", "messageGroup"] = "queue"
     fifo_throughput_limit: Literal["perQueue", "perMessageGroupId"] = "perQueue"
