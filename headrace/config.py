@@ -19,9 +19,10 @@ from engine.functions.settings import FunctionSettings, PythonRuntime
 from engine.functions.variables import MADE_UP, KeyPair
 from engine.settings import Settings
 from engine.value import dataclass
+from headrace.option_advice import unknown_option
 from headrace.references import dangling_references
 from headrace.settings_models import TABLE_NAMES, nested_tables, resource_type, table_type
-from headrace.settings_problems import described, unknown_option
+from headrace.settings_problems import described
 
 if TYPE_CHECKING:
     from engine.fault_settings import FaultSettings

@@ -1,11 +1,11 @@
 """What pydantic finds wrong with a configuration, a line each: its path, what is allowed, what was found."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from difflib import get_close_matches
-from types import NoneType
+from collections.abc import Mapping, Sequence
 
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
+
+from headrace.option_advice import options_below, options_of, unknown_option
 
 Tables = Mapping[tuple[str, ...], type[BaseModel]]  # the path of a table, "*" for any name -> its model
 
@@ -87,18 +87,6 @@ def _unknown_key(place: tuple[str, ...], tables: Tables) -> str:
         ),
         None,
     )
-    return unknown_option(place[-1], [] if table is None else _options(table))
-
-
-def _options(table: type[BaseModel]) -> list[str]:
-    """Return what may be set; what may only be absent is named to be refused."""
-    return [name for name, field in table.model_fields.items() if field.annotation is not NoneType]
-
-
-def unknown_option(name: str, known: Iterable[str]) -> str:
-    """Return the advice on a name that is none of those known at its place."""
-    names = sorted(known)
-    near = get_close_matches(name, names, n=1)
-    if near:
-        return f"there is no such option; did you mean {near[0]!r}?"
-    return "there is no such option" + (f"; there are {', '.join(names)}" if names else "")
+    if table is None:
+        return unknown_option(place[-1], ())
+    return unknown_option(place[-1], options_of(table), options_below(table))

@@ -19,7 +19,8 @@ from engine.duration import duration_text
 from engine.errors import ConfigurationError
 from engine.value import dataclass
 from headrace.config import Configuration, read_toml, unknown_functions
-from headrace.settings_problems import Tables, described, unknown_option
+from headrace.option_advice import unknown_option
+from headrace.settings_problems import Tables, described
 from headrace.simulation.report import ScriptReport
 from headrace.simulation.script_check import problems_of
 from headrace.simulation.script_models import (
