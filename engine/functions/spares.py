@@ -25,6 +25,7 @@ AT_THE_START = re.compile(
     r"(PYTHON|LD_|DYLD_|LC_|LANG|MALLOC_|GLIBC_|OPENSSL_).*|HOME|TZ|AWS_LAMBDA_EXEC_WRAPPER"
 )
 DELAY_SECONDS = 0.1  # after the last environment has come to rest
+YOUNG_SECONDS = 5.0  # whoever ends so soon would do so again
 WARNING_LINES = 100  # that Python may write when it starts
 
 
@@ -115,7 +116,7 @@ class Spares:
         self._temporary = temporary
         self._waiting: dict[str, SpareProcess] = {}
         self._timers: dict[str, Timer] = {}
-        self._useless: set[str] = set()  # programs that end before they are asked for anything
+        self._useless: set[str] = set()  # programs that end by themselves before they are asked for anything
 
     def prepare(self, function: FunctionDefinition) -> None:
         """Start one a little later, for the next environment of this function or of one like it."""
@@ -144,13 +145,15 @@ class Spares:
         try:
             self._guard.prepare()
             self._waiting[program] = SpareProcess(
-                program, self._temporary, self._guard, partial(self._forget, program)
+                program, self._temporary, self._guard, partial(self._forget, program, self._clock.stopwatch())
             )
         except OSError:
             self._useless.add(program)  # who needs a process for an environment is told what is wrong
 
-    def _forget(self, program: str) -> None:
-        self._useless.add(program)
+    def _forget(self, program: str, started: float) -> None:
+        """One has ended that nobody asked for anything: it cannot wait, or somebody has killed it."""
+        if self._clock.stopwatch() - started < YOUNG_SECONDS:
+            self._useless.add(program)
         self._waiting.pop(program, None)
 
 

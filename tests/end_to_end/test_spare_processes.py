@@ -161,6 +161,21 @@ async def test_one_that_was_killed_is_not_missed(
     assert [line.split(" ")[0] for line in log] == ["INIT_START", "START", "END", "REPORT"]
 
 
+async def test_one_that_was_killed_has_a_successor(
+    running: list[Functions], tmp_path: Path, clock: Clock, feed: Feed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spares, "YOUNG_SECONDS", 0)
+    functions = await start(running, function(tmp_path, QUIET), clock, feed)
+    functions.prepare()
+    await until(lambda: len(waiting()) == 1)
+    (killed,) = waiting()
+    psutil.Process(killed).kill()
+    await until(lambda: not psutil.pid_exists(killed))  # the loop has heard of it
+    await invoke(functions)
+    await until(lambda: len(waiting()) == 1)
+    assert waiting() != [killed]
+
+
 async def test_a_python_that_cannot_be_started_ahead_is_tried_once(
     running: list[Functions], tmp_path: Path, clock: Clock, feed: Feed
 ) -> None:
