@@ -143,6 +143,7 @@ class Region:
             feed=feed,
             destination_of=lambda arn: self.destinations.of_notifications(arn),
             on_change=self.safety_net.spread,
+            are_followed=world.has_sources,
         )
         await self.sources.buckets.open()
         stack.push_async_callback(self.sources.close)

@@ -39,8 +39,13 @@ class Sources:
         feed: Feed,
         destination_of: Callable[[str], Destination | None],
         on_change: Callable[[], None],
+        are_followed: bool,
     ) -> None:
-        """`on_change` is called when a table has changed, beside those who listen to it."""
+        """`on_change` is called when a table has changed, beside those who listen to it.
+
+        Where sources are not followed, nobody will run them: buckets show what lies in their folders.
+        """
+        self._are_followed = are_followed
         self._configuration = configuration
         self._store = store
         self._acceptor = acceptor
@@ -111,6 +116,7 @@ class Sources:
             aside=self._aside,
             writers_of=self._functions.writers_of,
             destination_of=self.destination_of,
+            is_followed=self._are_followed,
         )
 
     async def open_tables(self) -> None:

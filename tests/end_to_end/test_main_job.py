@@ -145,6 +145,20 @@ def test_invoke_works_without_a_running_simulator(shop: Path) -> None:
     assert b"REPORT RequestId" in failed.stderr
 
 
+def test_a_command_alone_sees_what_lies_in_a_bucket_and_leaves_its_event_to_the_next_start(
+    shop: Path,
+) -> None:
+    with HeadraceProcess(shop):
+        pass  # the bucket has been seen: what comes now is new
+    (shop / "inbox" / "dropped.txt").write_text("while stopped")
+    event = headrace(shop, "event", "s3-put", "--bucket", "inbox", "--key", "dropped.txt").stdout
+    answer = headrace(shop, "invoke", "thumbnail", "--payload", "-", stdin=event)
+    assert answer.returncode == 0, answer.stderr
+    assert json.loads(answer.stdout) == {"written": ["previews/dropped.txt.txt"]}
+    with HeadraceProcess(shop) as running:
+        running.wait_for("InvocationFinished", function="thumbnail", function_error=None)
+
+
 def test_commands_without_a_simulator_wait_for_each_other(shop: Path) -> None:
     command = [str(HEADRACE), "invoke", "feeling", "-p", '{"emoji_type": 0, "message": "hi"}']
     running = [

@@ -43,7 +43,8 @@ class Bucket:
     of a function whether its `recursive_loop` is "Allow"; `destination_of` finds other destinations by ARN.
     `not_objects` are folders that are never part of the bucket, even when they lie in its folder; `aside` has
     files for uploads to wait in, so that the watch has less to tell. `writers_of` returns, for the path of a
-    file, the functions whose invocations led to its content, empty when nobody knows of any.
+    file, the functions whose invocations led to its content, empty when nobody knows of any. One that is not
+    followed is never run: its objects are what lies in the folder when they are asked for.
     """
 
     def __init__(
@@ -62,6 +63,7 @@ class Bucket:
         aside: SpareFiles | None = None,
         writers_of: Callable[[str], tuple[str, ...]] = lambda _: (),
         destination_of: Callable[[str], Destination | None] = lambda _: None,
+        is_followed: bool = True,
     ) -> None:
         self.name = name
         self.arn = account.bucket(name)
@@ -75,6 +77,7 @@ class Bucket:
         self._locks = KeyLocks()
         self._is_deleted = False
         self._is_slow = settings.watch == "poll"
+        self._is_followed = is_followed
         self._journal = Journal(
             name,
             self.configured,
@@ -148,24 +151,49 @@ class Bucket:
     async def _indexed(self, key: str) -> ObjectEntry | None:
         if problem_of_key(key) is not None:
             return None
-        found = await self._store.read(lambda connection: objects.find(connection, self.name, [key]))
-        return found.get(key)
+        return (await self._find([key])).get(key)
+
+    async def _find(self, keys: Sequence[str]) -> dict[str, ObjectEntry]:
+        """Return the entries of those keys that are objects."""
+        indexed = await self._store.read(lambda connection: objects.find(connection, self.name, keys))
+        if self._is_followed:
+            return indexed
+        from triggers.s3 import unfollowed
+
+        return await asyncio.to_thread(unfollowed.find, self.folder, self._rules, keys, indexed)
 
     async def list(self, *, prefix: str, delimiter: str, start_after: str, limit: int) -> ObjectPage:
         """Return up to `limit` keys and common prefixes after `start_after`, in key order."""
-        page = await self._store.read(
-            lambda connection: objects.page(
-                connection,
-                self.name,
-                prefix=prefix,
-                delimiter=delimiter,
-                start_after=start_after,
-                limit=limit,
-            )
-        )
+        page = await self._page(prefix=prefix, delimiter=delimiter, start_after=start_after, limit=limit)
         if all(entry.is_read for entry in page.entries):
             return page
         return await asyncio.to_thread(with_etags, self.folder, page)
+
+    async def _page(self, *, prefix: str, delimiter: str, start_after: str, limit: int) -> ObjectPage:
+        if self._is_followed:
+            return await self._store.read(
+                lambda connection: objects.page(
+                    connection,
+                    self.name,
+                    prefix=prefix,
+                    delimiter=delimiter,
+                    start_after=start_after,
+                    limit=limit,
+                )
+            )
+        from triggers.s3 import unfollowed
+
+        indexed = await self._store.read(lambda connection: objects.below(connection, self.name, prefix))
+        return await asyncio.to_thread(
+            unfollowed.page,
+            self.folder,
+            self._rules,
+            indexed,
+            prefix=prefix,
+            delimiter=delimiter,
+            start_after=start_after,
+            limit=limit,
+        )
 
     def check_key(self, key: str) -> None:
         """Raise KeyRefused for a key that no object of this bucket can have."""
@@ -254,7 +282,7 @@ class Bucket:
             for key in possible:
                 await held.enter_async_context(self._locks.hold(key))
             self._check_not_deleted()
-            indexed = await self._store.read(lambda connection: objects.find(connection, self.name, possible))
+            indexed = await self._find(possible)
             if check is not None:
                 for key in possible:
                     check(indexed.get(key))

@@ -164,6 +164,11 @@ def find_by_inode(
     return {row[4]: _entry(row) for row in rows}
 
 
+def below(connection: sqlite3.Connection, bucket: str, prefix: str) -> dict[str, ObjectEntry]:
+    """Return the entry of every object whose key begins with `prefix`."""
+    return {entry.key: entry for entry in _entries_from(connection, bucket, prefix, "")}
+
+
 def states_below(connection: sqlite3.Connection, bucket: str, prefix: str) -> dict[str, FileState]:
     """Return the state of every object whose key begins with `prefix`."""
     rows = connection.execute(
