@@ -1,6 +1,5 @@
 """What `headrace run` shows: one line an event and one an invocation, for people."""
 
-import re
 from collections.abc import Callable
 from datetime import date, datetime, tzinfo
 
@@ -27,6 +26,7 @@ from engine.feed import (
     RetryScheduled,
     SimulatorCrashed,
 )
+from headrace.printable import printable
 from headrace.references import KINDS
 
 NAME_WIDTH = 14  # columns for the name of a function or a source; longer ones push the rest along
@@ -40,7 +40,6 @@ RETRY_REASONS = {
     "batch_item_failures": "from the record on that it named",
     "bisect": "halved, as it failed",
 }
-CONTROL = re.compile(r"(?!\x1b\[[\d;]*m)[\x00-\x08\n\x0b-\x0c\x0e-\x1f\x7f-\x9f]")
 NOTICE_COLOURS = {"info": "blue", "warning": "yellow", "error": "red"}
 
 
@@ -80,7 +79,7 @@ def describe(fact: Fact, time_of_day: Callable[[datetime], str]) -> str | None:
                 fact.source,
                 "event",
                 "blue",
-                f"{fact.name}  {_printable(fact.detail)} {arrow} {fact.function}",
+                f"{fact.name}  {printable(fact.detail)} {arrow} {fact.function}",
             )
         case EventSent():
             arrow = click.style("→", dim=True)
@@ -117,7 +116,7 @@ def describe(fact: Fact, time_of_day: Callable[[datetime], str]) -> str | None:
             return _line(fact.place, fact.level, NOTICE_COLOURS[fact.level], fact.text)
         case LogLine():
             return _line(
-                fact.function, "log", None, _printable(fact.text.rstrip()).replace("\r", LOG_CONTINUES)
+                fact.function, "log", None, printable(fact.text.rstrip()).replace("\r", LOG_CONTINUES)
             )
         case FactsLost():
             return click.style(
@@ -157,11 +156,6 @@ def _describe_records(fact: Fact, time_of_day: Callable[[datetime], str]) -> str
 
 def _records(count: int) -> str:
     return f"{count} record{'s'[: count != 1]}"
-
-
-def _printable(text: str) -> str:
-    """Show control characters as `\\x1b`; a carriage return and colours stay as they are."""
-    return CONTROL.sub(lambda found: repr(found[0])[1:-1], text) if not text.isprintable() else text
 
 
 def _line(resource: str, word: str, colour: str | None, text: str) -> str:

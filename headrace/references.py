@@ -112,7 +112,8 @@ def _problem(
     try:
         kind, name = resolve(value, kinds)
     except ValueError as error:
-        return str(error)
+        meant = [f'"{kind}.{value}"' for kind in kinds if value in (raw.get(kind) or ())]
+        return f"{value!r} needs its kind: {' or '.join(meant)}" if meant else str(error)
     if value.startswith("arn:") and (elsewhere := _elsewhere(value, account)) is not None:
         return elsewhere
     known = raw.get(kind)

@@ -32,6 +32,7 @@ def invoke(function: str, payload: str, invocation_type: str, tail: bool, config
     from headrace.config import load
     from headrace.invoker import invoke_event, invoke_once
     from headrace.known_functions import known_functions
+    from headrace.printable import printable
 
     configuration = load(config_path)
     if function not in (known := known_functions(configuration)):
@@ -48,7 +49,8 @@ def invoke(function: str, payload: str, invocation_type: str, tail: bool, config
         click.echo(f"headrace: {function} is throttled: {result.reason}", err=True)
         sys.exit(1)
     if tail:
-        click.echo(result.log_tail, err=True, nl=False)
+        for line in result.log_tail.decode(errors="replace").splitlines():
+            click.echo(printable(line), err=True)
     click.echo(result.payload)
     if result.function_error is not None:
         sys.exit(1)

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from headrace.cli.options import config_option, unknown_name
+from headrace.printable import printable
 
 LOOK_AGAIN_SECONDS = 0.2  # while following
 CONTINUES = "\n" + " " * 25  # below the text, beside the moment
@@ -39,7 +40,7 @@ def logs(function: str, follow: bool, limit: int, config_path: Path) -> None:
 
 def shown(line: str) -> str:
     """Return a log event for a terminal, with what carriage returns divide on lines of their own."""
-    return line.replace("\r", CONTINUES)
+    return printable(line).replace("\r", CONTINUES)
 
 
 class LogTail:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NoReturn, Self
 
 import click
 
-from headrace.cli.options import config_option, json_option
+from headrace.cli.options import config_option, json_option, unknown_name
 
 if TYPE_CHECKING:
     from engine.functions.invocation import InvocationResult, Throttled
@@ -77,6 +77,8 @@ def replay(
     from engine.clock import run
     from triggers.replay.plan import CannotReplay, make_plan
 
+    if function is not None and through == "function":
+        _check_known(function, config_path)
     try:
         plan = make_plan(paths)
     except CannotReplay as problem:
@@ -102,6 +104,14 @@ def replay(
 def _refuse(problem: str) -> NoReturn:
     click.echo(f"Error: {problem}", err=True)
     raise click.exceptions.Exit(2)
+
+
+def _check_known(function: str, config_path: Path) -> None:
+    from headrace.config import load
+    from headrace.known_functions import known_functions
+
+    if function not in (known := known_functions(load(config_path, with_code=False))):
+        raise unknown_name("function", function, known, "--function")
 
 
 def _only_function(config_path: Path) -> str:

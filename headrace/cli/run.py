@@ -213,15 +213,24 @@ def live_line(configuration: Configuration, about_time: str = "") -> Callable[[F
 def printing(reader: FeedReader, write: Callable[[Fact], str | None], stop: asyncio.Event) -> Iterator[None]:
     """Print the feed from a thread, so that a slow or stopped terminal holds nothing up.
 
-    Set `stop` when nobody reads any more, as in `headrace run | head`.
+    Set `stop` when nobody reads any more, as in `headrace run | head`. What a full disk does not take is
+    lost.
     """
     loop = asyncio.get_running_loop()
 
     def print_all() -> None:
+        troubles = set[str | None]()
         try:
             while facts := reader.take():
-                click.echo("".join(f"{line}\n" for fact in facts if (line := write(fact))), nl=False)
-        except (OSError, ValueError):  # closed, or a full disk
+                try:
+                    click.echo("".join(f"{line}\n" for fact in facts if (line := write(fact))), nl=False)
+                except BrokenPipeError:
+                    raise
+                except OSError as error:
+                    if error.strerror not in troubles:
+                        troubles.add(error.strerror)
+                        click.echo(f"{error.strerror}: this goes on, but is not all printed.", err=True)
+        except (OSError, ValueError):  # closed
             reader.close()
             with suppress(RuntimeError):  # the loop has ended already
                 loop.call_soon_threadsafe(stop.set)

@@ -143,6 +143,7 @@ def test_invoke_works_without_a_running_simulator(shop: Path) -> None:
     assert failed.returncode == 1
     assert json.loads(failed.stdout)["errorType"] == "RuntimeError"
     assert b"REPORT RequestId" in failed.stderr
+    assert b"[ERROR] RuntimeError: no\nTraceback (most recent call last):\n" in failed.stderr
 
 
 def test_a_command_alone_sees_what_lies_in_a_bucket_and_leaves_its_event_to_the_next_start(
@@ -183,6 +184,11 @@ def test_an_event_queued_without_a_simulator_is_tried_and_its_retry_waits(shop: 
     ("arguments", "text"),
     [
         pytest.param(["invoke", "felling"], b"there is no function 'felling'", id="unknown function"),
+        pytest.param(
+            ["replay", "headrace.toml", "--function", "felling"],
+            b"there is no function 'felling' (there are: ",
+            id="unknown function for a replay",
+        ),
         pytest.param(["invoke", "feeling", "-p", "{a}"], b"--payload:1:2: not JSON", id="no JSON"),
         pytest.param(
             ["invoke", "feeling", "-p", "@none.json"], b"none.json cannot be read", id="missing file"

@@ -172,3 +172,25 @@ def test_a_taken_port_is_named_with_a_remedy(folder: Path) -> None:
         assert second.returncode == 2
         assert b"in use by another program" in second.stderr
         assert b"Traceback" not in second.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device here is always full")
+@pytest.mark.parametrize("form", [[], ["--json"]], ids=["for people", "as JSON"])
+def test_a_full_disk_under_its_output_is_told_and_stops_nothing(folder: Path, form: list[str]) -> None:
+    with (
+        Path("/dev/full").open("wb") as full,
+        subprocess.Popen(
+            [HEADRACE, "run", *form], cwd=folder, stdout=full, stderr=subprocess.PIPE
+        ) as running,
+    ):
+        assert running.stderr is not None
+        assert (
+            running.stderr.readline() == b"No space left on device: this goes on, but is not all printed.\n"
+        )
+        record = folder / "record"
+        event = f'{{"file": "{record}", "sleep": 0}}'
+        assert headrace(folder, "invoke", "slow", "--payload", event).returncode == 0
+        assert "ended" in record.read_text()
+        assert running.poll() is None
+        running.send_signal(signal.SIGINT)
+        assert running.wait(30) == 0

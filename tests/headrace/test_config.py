@@ -118,6 +118,12 @@ def test_a_small_configuration_is_read_with_its_defaults(folder: Path) -> None:
             id="a misspelt reference",
         ),
         pytest.param(
+            MINIMAL + 'on_failure = "failures"\n[queues.failures]\n[topics.failures]',
+            "functions.resize.on_failure: 'failures' needs its kind: "
+            '"queues.failures" or "topics.failures"',
+            id="a bare name that several kinds have",
+        ),
+        pytest.param(
             MINIMAL + 'dead_letter = "functions.resize"',
             "functions.resize.dead_letter: queues or topics can stand here, not functions",
             id="a reference to the wrong kind",
