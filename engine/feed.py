@@ -215,13 +215,17 @@ class RecordsFiltered(Fact):
 
 @dataclass(frozen=True, slots=True)
 class RecordsReturned(Fact):
-    """Messages of a batch were not processed and show again in the queue at `visible_at`."""
+    """Messages of a batch were not processed and show again in the queue at `visible_at`.
+
+    `reason` is given for an answer that should have named them and made no sense.
+    """
 
     function: str
     source: str
     request_id: str
     records: int
     visible_at: datetime
+    reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

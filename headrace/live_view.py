@@ -138,7 +138,8 @@ def _describe_records(fact: Fact, time_of_day: Callable[[datetime], str]) -> str
         case RecordsReturned():
             moment = time_of_day(fact.visible_at)[:-4]
             verb = "shows" if fact.records == 1 else "show"
-            text = f"{_records(fact.records)} of {fact.function} {verb} again at {moment}"
+            why = "" if fact.reason is None else f": {printable(fact.reason)}"
+            text = f"{_records(fact.records)} of {fact.function} {verb} again at {moment}{why}"
             return _line(fact.source, "back", "yellow", text)
         case MessageRedriven():
             times = f"{fact.receive_count} time{'s'[: fact.receive_count != 1]}"

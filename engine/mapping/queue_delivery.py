@@ -71,6 +71,7 @@ class QueueDelivery:
                     attempted.request_id,
                     len(failed),
                     max(batch.returns_at, self._clock.now()),
+                    attempted.outcome.problem,
                 )
             )
         await self._delete(attempted.outcome.succeeded)

@@ -59,6 +59,11 @@ from tests.fakes.facts import ID, finished
             id="a single message shows again",
         ),
         pytest.param(
+            RecordsReturned(VIRTUAL_START, "resize", "queues.jobs", ID, 2, VIRTUAL_START, "no JSON"),
+            "00:00:00.000  jobs           back    2 records of resize show again at 00:00:00: no JSON",
+            id="messages of an answer that made no sense",
+        ),
+        pytest.param(
             MessageRedriven(VIRTUAL_START, "queues.jobs", ID, 1, "arn:q"),
             f"00:00:00.000  jobs           dead    message {ID} to arn:q, received 1 time",
             id="once is one time",

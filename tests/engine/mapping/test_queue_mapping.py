@@ -227,6 +227,15 @@ async def test_only_what_is_reported_shows_again(made: Bench) -> None:
     assert made.batches() == [["a", "b", "c"], ["b"]]
 
 
+async def test_a_report_that_makes_no_sense_fails_all_and_is_told(made: Bench) -> None:
+    made.script(lambda records: returned({"batchItemFailures": [{"messageId": "a"}]}))
+    await made.send("a", "b")
+    async with made.running(FunctionResponseTypes=REPORTS):
+        await asyncio.sleep(1)
+    (fact,) = made.told(RecordsReturned)
+    assert (fact.records, fact.reason) == (2, "batchItemFailures[0] has no itemIdentifier")
+
+
 async def test_a_report_is_ignored_when_it_was_not_asked_for(made: Bench) -> None:
     made.script(lambda records: returned({"batchItemFailures": [{"itemIdentifier": ""}]}))
     await made.send("a")

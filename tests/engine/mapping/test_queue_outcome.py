@@ -15,6 +15,7 @@ def failed(response: bytes, *, reports_failures: bool = True) -> str:
     answer = replace(returned(None), payload=response)
     outcome = judge(MESSAGES, answer, reports_failures=reports_failures)
     assert sorted([*outcome.failed, *outcome.succeeded], key=MESSAGES.index) == MESSAGES
+    assert outcome.problem is None or not outcome.succeeded
     return "".join(message.message_id for message in outcome.failed)
 
 

@@ -263,6 +263,32 @@ async def test_a_function_error_is_retried_with_growing_pauses(
     assert await stored(store) == {ONLY_SHARD: Checkpoint((1,))}
 
 
+async def test_a_report_that_makes_no_sense_fails_all_and_is_told(
+    stream: ScriptedStream,
+    functions: ScriptedFunctions,
+    store: Store,
+    clock: Clock,
+    feed: Feed,
+    facts: list[Fact],
+) -> None:
+    functions.script = lambda *_: returned({"batchItemFailures": [{"sequenceNumber": "1"}]})
+    mapping = stream_mapping(
+        stream,
+        functions,
+        store,
+        clock,
+        feed,
+        maximum_retry_attempts=0,
+        function_response_types=("ReportBatchItemFailures",),
+    )
+    stream.put("a")
+    async with running(mapping):
+        await clock.idle()
+    (notice,) = of_kind(facts, Notice)
+    expected = "batchItemFailures[0] has no itemIdentifier: all of the batch counts as failed"
+    assert notice.text == expected
+
+
 async def test_a_poison_record_in_a_batch_of_four_is_cut_out(
     stream: ScriptedStream,
     functions: ScriptedFunctions,
