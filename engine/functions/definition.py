@@ -106,6 +106,7 @@ def define(
     changed.
     """
     package = Package(name, base / settings.code.expanduser())
+    package.check()
     program = settings.command
     python: Interpreter | None = None
     runtime = settings.runtime

@@ -77,6 +77,7 @@ class Environment:
         self._temporary = surroundings.temporary / self.name
         self._reports: WriteReports | None = None
         self._folder: Path | None = None
+        self._refusal: str | None = None  # of code that cannot be unpacked
         self._layers: tuple[Path, ...] = ()
         self._fresh = True
         self._began = float("inf")
@@ -167,7 +168,8 @@ class Environment:
                     folders_of, self.function.layers, self._around.unpacked
                 )
         except CodeError as error:
-            self._log.write([str(error).encode()])
+            self._refusal = str(error)
+            self._log.write([self._refusal.encode()])
         async with self._stint(self._around.init_seconds) as stint:
             signal, init_ms = await stint.ended(await self._init("init", stint))
         return init_ms + await self._start_slowly() if isinstance(signal, Ready) else None
@@ -194,7 +196,7 @@ class Environment:
         try:
             self._start_process()
         except OSError as error:
-            signal: Signal = NotStarted(f"fork/exec {error.filename}: {error.strerror}")
+            signal: Signal = NotStarted(self._refusal or f"fork/exec {error.filename}: {error.strerror}")
         else:
             if phase == "init":
                 pid = (self._runtime.pid or 0) if self._around.pace.is_real else 0
@@ -221,7 +223,7 @@ class Environment:
 
     def _start_process(self) -> None:
         function, folder = self.function, self._folder
-        if folder is None:
+        if folder is None or self._refusal is not None:
             raise FileNotFoundError(2, "No such file or directory", str(function.package.path))
         if function.program is None and function.python is None and not is_executable(folder / "bootstrap"):
             raise PermissionError(13, "no executable file", str(folder / "bootstrap"))

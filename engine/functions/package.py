@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from engine.errors import CodeError
-from engine.functions.zip_archive import BadArchive, unpack
+from engine.functions.zip_archive import BadArchive, check_contents, unpack
 
 MODULE_SUFFIXES = (".py", "/__init__.py", ".so", ".pyd", ".pyc")
 
@@ -46,6 +46,14 @@ class Package:
             return any((self.path / name).is_file() for name in names)
         with zipfile.ZipFile(self.path) as archive:
             return not set(names).isdisjoint(archive.namelist())
+
+    def check(self) -> None:
+        """Raise CodeError for a .zip file that is refused for what it lists; damage shows when it runs."""
+        if self.zipped:
+            try:
+                check_contents(self.path)
+            except BadArchive as error:
+                raise CodeError(self._function, f"code: {self.path} {error}") from error
 
     def folder(self, unpacked: Path) -> Path:
         """Return the folder to run from. A .zip file is unpacked below `unpacked` unless its content is

@@ -36,6 +36,15 @@ class ArchiveTooLarge(BadArchive):
     """The archive has more than 250 MB unpacked."""
 
 
+def check_contents(path: Path) -> None:
+    """Look through an archive's table of contents. Raises BadArchive when it would be refused for that."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            _size(archive.infolist())
+    except _DAMAGED as error:
+        raise BadArchive(f"cannot be unpacked: {error}") from error
+
+
 def unpack(path: Path, target: Path) -> int:
     """Unpack the archive into the new folder `target`; return how many bytes that are.
 

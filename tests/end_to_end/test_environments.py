@@ -215,6 +215,18 @@ async def test_saved_code_is_what_runs_next(tmp_path: Path, clock: Clock, feed: 
         assert (await invoke(functions)).environment == warm.environment
 
 
+async def test_a_damaged_zip_is_the_answer_of_an_invocation(tmp_path: Path, clock: Clock, feed: Feed) -> None:
+    package = tmp_path / "code.zip"
+    with zipfile.ZipFile(package, "w") as archive:
+        archive.writestr("handler.py", "def handler(event, context): pass  # xxxx")
+    package.write_bytes(package.read_bytes().replace(b"xxxx", b"yyyy", 1))
+    definition = define("fn", FunctionSettings(handler="handler.handler", code=package), tmp_path)
+    async with Functions([definition], clock=clock, feed=feed) as functions:
+        result = await invoke(functions)
+    assert result.error_type == "Runtime.InvalidEntrypoint"
+    assert "code.zip cannot be unpacked: Bad CRC-32" in str(result.error_message)
+
+
 async def test_a_zip_is_unpacked_and_a_new_one_is_noticed(tmp_path: Path, clock: Clock, feed: Feed) -> None:
     package = tmp_path / "code.zip"
 

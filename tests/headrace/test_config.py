@@ -1,3 +1,4 @@
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -171,6 +172,15 @@ def test_all_problems_are_reported_at_once(folder: Path) -> None:
         "buckets.IN",
     ):
         assert any(problem.startswith(place) for problem in found), (place, found)
+
+
+def test_a_zip_that_leads_out_of_itself_is_refused(folder: Path) -> None:
+    with zipfile.ZipFile(folder / "code.zip", "w") as archive:
+        archive.writestr("handler.py", "def handler(event, context): pass")
+        archive.writestr("../evil.py", "")
+    (problem,) = problems_of(folder, MINIMAL.replace('"resize"', '"code.zip"'))
+    assert problem.startswith("functions.resize: code: ")
+    assert problem.endswith("code.zip has a path that leads out of it: ../evil.py")
 
 
 def test_missing_code_is_reported_beside_other_problems(folder: Path) -> None:

@@ -57,6 +57,8 @@ def test_a_zip_is_unpacked_once_for_each_content(tmp_path: Path) -> None:
 def test_a_path_out_of_the_zip_is_refused_and_nothing_is_left(tmp_path: Path, name: str) -> None:
     package = Package("fn", zip_of(tmp_path / "code.zip", {"app.py": b"1", name: b"2"}))
     with pytest.raises(CodeError, match=r"functions\.fn: code: .*leads out of it"):
+        package.check()
+    with pytest.raises(CodeError, match=r"functions\.fn: code: .*leads out of it"):
         package.folder(tmp_path / "unpacked")
     assert list((tmp_path / "unpacked").iterdir()) == []
     assert not (tmp_path / "evil.py").exists()
