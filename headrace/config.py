@@ -5,7 +5,6 @@ All problems are reported at once, each with its path, what is allowed there and
 
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Self
@@ -21,12 +20,13 @@ from engine.settings import Settings
 from engine.value import dataclass
 from headrace.option_advice import unknown_option
 from headrace.references import dangling_references
-from headrace.settings_models import TABLE_NAMES, nested_tables, resource_type, table_type
+from headrace.settings_models import TABLE_NAMES, nested_tables, table_type
 from headrace.settings_problems import described
 
 if TYPE_CHECKING:
     from engine.fault_settings import FaultSettings
     from engine.mapping.settings import MappingSettings
+    from headrace.mending import Mended
     from triggers.dynamodb.settings import TableSettings
     from triggers.eventbridge.settings import EventBusSettings
     from triggers.kinesis.settings import StreamSettings
@@ -153,13 +153,16 @@ def load(path: Path, *, with_code: bool = True) -> Configuration:
     folder = path.resolve().parent
     problems: list[str] = []
     simulator = _simulator(raw.get("simulator", {}), problems)
-    tables = {name: _resources(name, raw[name], problems) for name in TABLE_NAMES if name in raw}
+    spoilt: dict[str, dict[Any, Mended]] = {}
+    tables = {name: _resources(name, raw[name], problems, spoilt) for name in TABLE_NAMES if name in raw}
     faults = _faults(raw["faults"], tables.get("functions", {}), problems) if "faults" in raw else None
     problems += _unknown_tables(raw)
     problems += dangling_references(raw, _account(raw))
     pythons = _paths(simulator.pythons, folder)
     functions = _define(tables.get("functions", {}), folder, pythons, problems) if with_code else {}
     problems += _problems_between(tables, folder, simulator)
+    if spoilt:
+        problems += _problems_of_the_rest(raw, spoilt, folder, with_code)
     if problems:
         raise ConfigurationError(problems)
     mappings = tuple(tables.pop("event_source_mappings", {}).values())
@@ -194,24 +197,44 @@ def unknown_functions(place: str, names: Sequence[str], functions: Mapping[str, 
             yield f"{place}.functions[{index}]: there is no function {name!r}"
 
 
-def _resources(table: str, raw: object, problems: list[str]) -> dict[Any, Any]:
+def _resources(
+    table: str, raw: object, problems: list[str], spoilt: "dict[str, dict[Any, Mended]]"
+) -> dict[Any, Any]:
     """Return the resources of a table by name, or by number in a list; add what is wrong to `problems`.
 
-    Those that are valid by themselves are returned whatever the others are.
+    Those that are valid by themselves are returned whatever the others are, which are added to `spoilt`.
     """
     try:
         found = table_type(table).validate_python(raw)
     except ValidationError as error:
         problems += described(error.errors(), nested_tables(), (table,))
-        return dict(_valid(table, raw))
+        return _valid(table, raw, spoilt)
     return found if isinstance(found, dict) else dict(enumerate(found))
 
 
-def _valid(table: str, raw: object) -> Iterator[tuple[Any, Any]]:
+def _valid(table: str, raw: object, spoilt: "dict[str, dict[Any, Mended]]") -> dict[Any, Any]:
+    from headrace.mending import mend
+
     resources = raw.items() if isinstance(raw, dict) else enumerate(raw) if isinstance(raw, list) else ()
-    for name, resource in resources:
-        with suppress(ValidationError):
-            yield name, resource_type(table).validate_python(resource)
+    mended = {name: mend(table, resource) for name, resource in resources}
+    spoilt[table] = {name: each for name, each in mended.items() if each.left_out or each.resource is None}
+    return {name: each.resource for name, each in mended.items() if name not in spoilt[table]}
+
+
+def _problems_of_the_rest(
+    raw: Mapping[str, Any], spoilt: "Mapping[str, Mapping[Any, Mended]]", folder: Path, with_code: bool
+) -> Iterator[str]:
+    """Yield what else is wrong with resources of which some options are."""
+    from headrace.mending import problems_of_code
+    from triggers.s3.bucket_folders import problem_of_folder
+
+    for table, resources in spoilt.items():
+        for name, mended in resources.items():
+            yield from described(mended.further, nested_tables(), (table, name))
+            if table == "functions" and with_code:
+                yield from problems_of_code(name, raw[table][name], mended, folder)
+            if table == "buckets" and mended.resource is not None and "folder" not in mended.left_out:
+                yield from problem_of_folder(name, folder / mended.resource.folder.expanduser())
 
 
 def _unknown_tables(raw: Mapping[str, Any]) -> Iterator[str]:

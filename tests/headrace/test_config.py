@@ -174,6 +174,65 @@ def test_all_problems_are_reported_at_once(folder: Path) -> None:
         assert any(problem.startswith(place) for problem in found), (place, found)
 
 
+RESERVED = "functions.resize.environment: AWS_REGION is set by Lambda itself and cannot be set here"
+NO_CODE = "functions.resize: code: {}/missing does not exist; paths are relative to the configuration file"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        pytest.param(
+            MINIMAL + "timeout = 9000\nmemory = 'x'",
+            ["functions.resize.timeout", "functions.resize.memory"],
+            id="several options",
+        ),
+        pytest.param(
+            MINIMAL.replace('"resize"', '"missing"')
+            + "timeout = 9000\nenvironment = {N = 5, AWS_REGION = 'x'}",
+            ["functions.resize.timeout", "functions.resize.environment.N", RESERVED, NO_CODE],
+            id="options, what stands beside one of them, and the code",
+        ),
+        pytest.param(
+            MINIMAL.replace("handler.handler", "other.handler") + "timeout = 0",
+            ["functions.resize.timeout", "functions.resize: handler: "],
+            id="an option and the handler",
+        ),
+        pytest.param(
+            MINIMAL + 'timeout = 0\nruntime = "cobol"',
+            ["functions.resize.timeout", "functions.resize: runtime cobol is not one"],
+            id="an option and the runtime",
+        ),
+        pytest.param(
+            "[functions.resize]\nhandler = 5\ncode = 'missing'",
+            ["functions.resize.handler", NO_CODE],
+            id="a handler that is none, and the code",
+        ),
+        pytest.param(
+            MINIMAL + 'log_format = "json"\napplication_log_level = "INFO"',
+            ["functions.resize.log_format"],
+            id="nothing is said that may be right when the rest is",
+        ),
+        pytest.param(
+            "[functions.resize]\nhandler = 'handler.handler'\ncode = 7",
+            ["functions.resize.code"],
+            id="no code to look at",
+        ),
+        pytest.param(
+            '[buckets.inbox]\nfolder = "headrace.toml"\nsettle_time = "1"\n',
+            ["buckets.inbox.settle_time", "buckets.inbox.folder: {}/headrace.toml is a file"],
+            id="a bucket's option and its folder",
+        ),
+        pytest.param("functions = 5", ["functions: a table is needed"], id="no table at all"),
+        pytest.param("[functions]\nresize = 5", ["functions.resize: a table is needed"], id="no function"),
+    ],
+)
+def test_problems_do_not_hide_each_other(folder: Path, text: str, expected: list[str]) -> None:
+    found = problems_of(folder, text)
+    assert len(found) == len(expected), found
+    for problem, beginning in zip(found, expected, strict=True):
+        assert problem.startswith(beginning.format(folder.resolve())), found
+
+
 def test_a_zip_that_leads_out_of_itself_is_refused(folder: Path) -> None:
     with zipfile.ZipFile(folder / "code.zip", "w") as archive:
         archive.writestr("handler.py", "def handler(event, context): pass")

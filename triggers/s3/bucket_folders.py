@@ -11,11 +11,7 @@ def problems_of_folders(folders: Mapping[str, Path], state: Path) -> list[str]:
 
     `state` is the simulator's own folder. It may lie in a bucket, which then leaves it out.
     """
-    problems = [
-        f"buckets.{name}.folder: {folder} is a file: a bucket is a folder"
-        for name, folder in folders.items()
-        if folder.exists() and not folder.is_dir()
-    ]
+    problems = [problem for name, folder in folders.items() for problem in problem_of_folder(name, folder)]
     real = {name: Path(os.path.realpath(folder)) for name, folder in folders.items()}
     own = Path(os.path.realpath(state))
     problems += [
@@ -24,6 +20,12 @@ def problems_of_folders(folders: Mapping[str, Path], state: Path) -> list[str]:
         if folder.is_relative_to(own)
     ]
     return [*problems, *_overlaps(real)]
+
+
+def problem_of_folder(name: str, folder: Path) -> Iterator[str]:
+    """Yield what is wrong with a bucket's folder by itself."""
+    if folder.exists() and not folder.is_dir():
+        yield f"buckets.{name}.folder: {folder} is a file: a bucket is a folder"
 
 
 def _overlaps(real: Mapping[str, Path]) -> Iterator[str]:
