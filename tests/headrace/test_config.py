@@ -139,6 +139,32 @@ def test_a_small_configuration_is_read_with_its_defaults(folder: Path) -> None:
             "buckets.inbox.notifications[0].function: there is no functions.rezise; did you mean 'resize'?",
             id="a notification to a function that is not there",
         ),
+        *(
+            pytest.param(
+                MINIMAL
+                + '[buckets.inbox]\nfolder = "in"\n[[buckets.inbox.notifications]]\nfunction = "resize"\n'
+                + filtered,
+                f"buckets.inbox.notifications[0].{problem}",
+                id=f"filter {filtered}",
+            )
+            for filtered, problem in (
+                (
+                    'prefix = "my own/"',
+                    (
+                        "prefix: a space is written + here and other special characters are percent-encoded: "
+                        "write 'my+own/'"
+                    ),
+                ),
+                (
+                    'suffix = "100%"',
+                    (
+                        "suffix: a space is written + here and other special characters are percent-encoded: "
+                        "write '100%25'"
+                    ),
+                ),
+                ('prefix = "/photos/"', "prefix: no key of a folder begins with /: write 'photos/'"),
+            )
+        ),
         pytest.param(
             MINIMAL + '[schedules.tick]\nfunction = "resize"',
             "schedules.tick.expression: is required",

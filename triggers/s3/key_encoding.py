@@ -5,11 +5,11 @@ Source: S3 user guide, "Event message structure": the key is form-url-encoded UT
 
 from urllib.parse import quote_plus
 
-_PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_*/")
+PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_*/")
 
 
 def encode_key(key: str) -> str:
     """Return `key` as the record carries it; a handler undoes it with `urllib.parse.unquote_plus`."""
-    if _PLAIN.issuperset(key):
+    if PLAIN.issuperset(key):
         return key
     return quote_plus(key, safe="/*").replace("~", "%7E")

@@ -4,11 +4,15 @@ Source: S3 user guide, "Event notification types and destinations" and "Configur
 object key name filtering".
 """
 
+import re
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import combinations
+from urllib.parse import unquote_plus
 
 from engine.value import dataclass
 from triggers.s3.event import ObjectChange
+from triggers.s3.key_encoding import PLAIN, encode_key
 
 MOST_CHAIN_INVOCATIONS = 16  # Lambda's recursive loop detection: the 17th does not happen
 
@@ -42,13 +46,16 @@ OVERLAP_MESSAGE = (
 )
 
 
+ENCODED = re.compile(r"%[0-9A-Fa-f]{2}|\+")
+
+
 @dataclass(frozen=True, slots=True)
 class Notification:
     """One function, or another `destination` by its ARN, that wants to hear of some changes of a bucket.
 
     `function` is empty where `destination` is not; `qualifier` is the function's version or alias. `prefix`
-    and `suffix` are held against the decoded key. `recursive` also delivers what the function's own doing
-    caused.
+    and `suffix` are written as keys are in events: a space is `+`, other special characters are
+    percent-encoded. `recursive` also delivers what the function's own doing caused.
     """
 
     id: str
@@ -69,10 +76,26 @@ class Notification:
         """Say whether the filter lets `change` through."""
         key = change.key
         return (
-            key.startswith(self.prefix)
-            and key.endswith(self.suffix)
+            key.startswith(_decoded(self.prefix))
+            and key.endswith(_decoded(self.suffix))
             and any(covers(event, "s3:" + change.name) for event in self.events)
         )
+
+
+@lru_cache(1000)
+def _decoded(value: str) -> str:
+    return unquote_plus(value)
+
+
+def problem_of_filter_value(value: str) -> str | None:
+    """Return what is wrong with a prefix or suffix that is not written as keys are in events, or None.
+
+    Source: S3 user guide, "Configuring event notifications using object key name filtering".
+    """
+    if PLAIN.issuperset(ENCODED.sub("", value)):
+        return None
+    written = encode_key(_decoded(value))
+    return f"a space is written + here and other special characters are percent-encoded: write {written!r}"
 
 
 def bus_notification(arn: str) -> Notification:
@@ -101,10 +124,14 @@ def problem_of_overlap(notifications: Sequence[Notification]) -> str | None:
     overlaps with all.
     """
     for one, other in combinations([each for each in notifications if not each.is_for_a_bus], 2):
+        prefixes, suffixes = (
+            (_decoded(one.prefix), _decoded(other.prefix)),
+            (_decoded(one.suffix), _decoded(other.suffix)),
+        )
         if (
             any(covers(a, b) or covers(b, a) for a in one.events for b in other.events)
-            and (one.prefix.startswith(other.prefix) or other.prefix.startswith(one.prefix))
-            and (one.suffix.endswith(other.suffix) or other.suffix.endswith(one.suffix))
+            and (prefixes[0].startswith(prefixes[1]) or prefixes[1].startswith(prefixes[0]))
+            and (suffixes[0].endswith(suffixes[1]) or suffixes[1].endswith(suffixes[0]))
         ):
             return OVERLAP_MESSAGE
     return None

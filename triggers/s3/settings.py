@@ -9,7 +9,12 @@ from pydantic import AfterValidator, Field, model_validator
 from engine.settings import Settings
 from triggers.s3.event import EventVersion
 from triggers.s3.keys import DEFAULT_IGNORE
-from triggers.s3.notification import Notification, problem_of_event_type, problem_of_overlap
+from triggers.s3.notification import (
+    Notification,
+    problem_of_event_type,
+    problem_of_filter_value,
+    problem_of_overlap,
+)
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _ADDRESS = re.compile(r"\d+\.\d+\.\d+\.\d+")
@@ -40,7 +45,23 @@ def _check_event_type(event: str) -> str:
     return event
 
 
+def _check_filter_value(value: str) -> str:
+    problem = problem_of_filter_value(value)
+    if problem is not None:
+        raise ValueError(problem)
+    return value
+
+
 EventType = Annotated[str, AfterValidator(_check_event_type)]
+
+
+def _check_prefix(value: str) -> str:
+    if value.startswith("/"):
+        raise ValueError(f"no key of a folder begins with /: write {value.lstrip('/')!r}")
+    return value
+
+
+FilterValue = Annotated[str, AfterValidator(_check_filter_value)]
 
 
 class NotificationSettings(Settings):
@@ -48,8 +69,8 @@ class NotificationSettings(Settings):
 
     function: str
     events: Annotated[tuple[EventType, ...], Field(min_length=1)] = ("s3:ObjectCreated:*",)
-    prefix: str = ""
-    suffix: str = ""
+    prefix: Annotated[FilterValue, AfterValidator(_check_prefix)] = ""
+    suffix: FilterValue = ""
     id: str | None = None
     recursive: bool = False
 

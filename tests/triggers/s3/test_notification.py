@@ -40,6 +40,9 @@ def rule(*events: str, prefix: str = "", suffix: str = "", recursive: bool = Fal
             rule(prefix="a/", suffix=".jpg"), "ObjectCreated:Put", "a/b.png", False, id="other suffix"
         ),
         pytest.param(rule(prefix="*"), "ObjectCreated:Put", "k", False, id="an asterisk is no wildcard"),
+        pytest.param(rule(prefix="my+own/"), "ObjectCreated:Put", "my own/k", True, id="a space is a plus"),
+        pytest.param(rule(prefix="my+own/"), "ObjectCreated:Put", "my+own/k", False, id="a plus is a space"),
+        pytest.param(rule(suffix="%2B%c3%a9"), "ObjectCreated:Put", "k+\u00e9", True, id="percent-encoded"),
     ],
 )
 def test_filters(notification: Notification, name: str, key: str, expected: bool) -> None:
@@ -63,6 +66,7 @@ def test_conformance_cases(shared: Path) -> None:
         pytest.param(rule(), rule(REMOVED), False, id="different event types"),
         pytest.param(rule(), rule("s3:ObjectCreated:Copy"), True, id="a wildcard overlaps its member"),
         pytest.param(rule(prefix="a/"), rule(prefix="b/"), False, id="disjoint prefixes"),
+        pytest.param(rule(prefix="%61/"), rule(prefix="a/b"), True, id="the same, written in two ways"),
         pytest.param(rule(prefix="a"), rule(prefix="a/b"), True, id="one prefix begins with the other"),
         pytest.param(rule(suffix=".jpg"), rule(suffix=".png"), False, id="disjoint suffixes"),
         pytest.param(rule(suffix="jpg"), rule(suffix="pg"), True, id="one suffix ends with the other"),
