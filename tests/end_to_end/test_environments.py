@@ -16,7 +16,7 @@ import pytest
 from engine.clock import Clock
 from engine.feed import EnvironmentStopped, Fact, Feed
 from engine.functions.definition import define
-from engine.functions.pool import Functions
+from engine.functions.pool import INIT_LIMIT, Functions
 from engine.functions.settings import FunctionSettings
 from engine.watching import FolderWatcher
 from tests.end_to_end.headrace_process import HeadraceProcess, write_function
@@ -30,7 +30,7 @@ SIMULATOR = """
     from pathlib import Path
     from engine.clock import run, running_clock
     from engine.feed import Feed
-    from engine.functions.pool import Functions
+    from engine.functions.pool import INIT_LIMIT, Functions
     from tests.fakes.real_functions import function, invoke
 
     async def main():
@@ -178,6 +178,9 @@ async def test_a_slow_initialisation_is_done_again_within_the_invocation(
     reports = [line for line in log_events(state) if line.startswith("INIT_REPORT")]
     assert len(reports) == 1
     assert reports[0].endswith(" ms\tPhase: init\tStatus: timeout")
+    lasted = float(reports[0].removeprefix("INIT_REPORT Init Duration: ").partition(" ")[0])
+    assert 400 <= lasted < 20_000, "the limit is what ended it, not the minute that it would have slept"
+    assert timedelta(seconds=10) == INIT_LIMIT, "Lambda's own, which others have by default"
 
 
 async def test_an_initialisation_that_never_ends_is_the_functions_timeout(

@@ -1,11 +1,13 @@
 """Real files in a real folder: one save is one event, however it is saved."""
 
 import asyncio
+import logging
 import os
 import shutil
 import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -19,13 +21,14 @@ from engine.errors import StoreFull
 from engine.feed import Fact, Feed, Notice
 from engine.invocation.event import AsyncEvent
 from engine.store.database import Store
-from engine.watching import FolderWatcher
+from engine.watching import FolderWatcher, Watch
 from tests.fakes.accepted_events import AcceptedEvents
 from tests.fakes.waiting import until
-from triggers.s3 import objects
+from triggers.s3 import files, objects
 from triggers.s3.bucket import Bucket
 from triggers.s3.objects import OpenedBucket
 from triggers.s3.settings import BucketSettings
+from triggers.s3.settler import SMALL_FILE_BYTES
 from triggers.s3.upload import KeyRefused
 
 PUT, COPY, DELETE = "ObjectCreated:Put", "ObjectCreated:Copy", "ObjectRemoved:Delete"
@@ -483,6 +486,36 @@ async def test_forty_thousand_files_are_forty_thousand_events(folders: Folders) 
         keys = [key for name, key in folders.accepted.names_and_keys() if name == PUT]
     assert len(keys) == 40_000
     assert set(keys) == {f"{number}.txt" for number in range(40_000)}
+
+
+async def test_what_the_kernel_lost_is_found_well_before_the_next_comparison(
+    folders: Folders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folders.inbox.mkdir()
+    async with folders.bucket(), asyncio.timeout(10):  # a comparison comes every 30 s
+        monkeypatch.setattr(Watch, "take", lambda *_: None)  # every event is lost from now on
+        (folders.inbox / "first").write_text("1")
+        logging.getLogger("watchdog.observers.inotify_c").warning("Inotify queue overflowed")
+        await until(lambda: folders.accepted.names_and_keys() == [(PUT, "first")])
+        # While the watches are set up again, more is lost, without another word.
+        (folders.inbox / "second").write_text("2")
+        await until(lambda: folders.accepted.names_and_keys() == [(PUT, "first"), (PUT, "second")])
+
+
+async def test_a_large_file_is_read_off_the_loop(folders: Folders, monkeypatch: pytest.MonkeyPatch) -> None:
+    read, threads = files.read, list[threading.Thread]()
+
+    def reading(*arguments: Any) -> Any:
+        threads.append(threading.current_thread())
+        return read(*arguments)
+
+    monkeypatch.setattr(files, "read", reading)
+    folders.inbox.mkdir()
+    async with folders.bucket():
+        (folders.inbox / "large").write_bytes(bytes(SMALL_FILE_BYTES + 1))
+        await folders.expect((PUT, "large"))
+    assert threads
+    assert threading.main_thread() not in threads
 
 
 async def test_the_state_folder_in_a_bucket_is_never_part_of_it(folders: Folders) -> None:
