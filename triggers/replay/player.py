@@ -12,6 +12,7 @@ from contextlib import ExitStack
 from dataclasses import field
 from datetime import datetime, timedelta
 
+from engine.alarm import wait_until
 from engine.clock import Clock
 from engine.errors import HeadraceError
 from engine.value import dataclass
@@ -23,6 +24,7 @@ UNPACED_CONCURRENCY = 16
 FIRST_BACK_OFF = timedelta(milliseconds=100)
 LONGEST_BACK_OFF = timedelta(seconds=5)
 THROTTLED_FOR_AT_MOST = timedelta(minutes=1)
+A_REFUSAL = timedelta(seconds=1)  # an invocation that takes longer is none
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +110,9 @@ class Player:
         self._speed = speed
         self._on_played = on_played
         self._slots = asyncio.Semaphore(UNPACED_CONCURRENCY if speed is None else PACED_CONCURRENCY)
+        self._running: dict[int, tuple[str, datetime]] = {}  # functions, and when their invocations began
+        self._refusing_since: dict[str, datetime] = {}  # by function
+        self._answered: dict[str, asyncio.Event] = {}  # set when a function has answered
 
     async def play(self, plan: Plan) -> Tally:
         """Send everything, and return the count when all has been answered."""
@@ -164,17 +169,38 @@ class Player:
         self._on_played(played)
 
     async def _answer(self, event: _Event) -> str | None:
-        """Invoke, as often as it takes to get past throttling; return the error, if any."""
-        give_up: datetime | None = None
-        back_off = FIRST_BACK_OFF
+        """Invoke, as often as it takes to get past throttling; return the error, if any.
+
+        It is given up when the function has taken nothing for a minute; until then whatever it has answered
+        makes room for another try.
+        """
+        function, back_off = event.function, FIRST_BACK_OFF
         while True:
+            self._running[id(event)] = function, self._clock.now()
             try:
-                answer = await self._invoke(event.function, event.payload)
+                answer = await self._invoke(function, event.payload)
             except HeadraceError as problem:
-                return str(problem)
-            now = self._clock.now()
-            give_up = give_up or now + THROTTLED_FOR_AT_MOST
-            if not answer.throttled or now + back_off > give_up:
+                answer = Answer(str(problem))
+            finally:
+                del self._running[id(event)]
+            if not answer.throttled:
+                self._taken(function)
                 return answer.error
-            await self._clock.sleep_until(now + back_off)
-            back_off = min(2 * back_off, LONGEST_BACK_OFF)
+            now = self._clock.now()
+            since = self._refusing_since.setdefault(function, now)
+            if now + back_off > since + THROTTLED_FOR_AT_MOST and not self._is_at_work(function, now):
+                return answer.error
+            has_answered = self._answered.setdefault(function, asyncio.Event())
+            if await wait_until(has_answered, now + back_off, self._clock):
+                back_off = FIRST_BACK_OFF
+            else:
+                back_off = min(2 * back_off, LONGEST_BACK_OFF)
+
+    def _is_at_work(self, function: str, now: datetime) -> bool:
+        return any(name == function and now - began > A_REFUSAL for name, began in self._running.values())
+
+    def _taken(self, function: str) -> None:
+        """Let those who wait for a function try again: it has answered."""
+        self._refusing_since.pop(function, None)
+        if (waiting := self._answered.pop(function, None)) is not None:
+            waiting.set()

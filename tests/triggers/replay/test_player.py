@@ -137,6 +137,43 @@ async def test_an_event_that_stays_throttled_fails_after_a_minute(clock: Clock, 
     assert 50 < functions.calls[-1][0] <= 60
 
 
+@pytest.mark.parametrize(("count", "seconds"), [(40, 0.5), (16, 30.0), (3, 300.0)])
+async def test_events_of_a_function_that_takes_one_at_a_time_follow_closely(
+    clock: Clock, tmp_path: Path, count: int, seconds: float
+) -> None:
+    for number in range(count):
+        (tmp_path / f"{number}.json").write_text("{}")
+    is_free = True
+
+    async def invoke(function: str, payload: bytes) -> Answer:
+        nonlocal is_free
+        if not is_free:
+            await asyncio.sleep(0.001)
+            return Answer("throttled", throttled=True)
+        is_free = False
+        await asyncio.sleep(seconds)
+        is_free = True
+        return Answer()
+
+    began = clock.now()
+    tally = await Player(invoke, clock, plain_function="f", speed=None).play(make_plan([tmp_path]))
+    assert (tally.succeeded, tally.failed) == (count, 0)
+    assert (clock.now() - began).total_seconds() == pytest.approx(count * seconds, rel=0.02)
+
+
+@pytest.mark.parametrize("speed", [1.0, None])
+async def test_once_a_function_takes_nothing_its_events_fail_at_once(
+    clock: Clock, tmp_path: Path, speed: float | None
+) -> None:
+    for number in range(20):
+        (tmp_path / f"{number}.json").write_text("{}")
+    functions = Functions(answer=lambda _: Answer("throttled: off", throttled=True))
+    began = clock.now()
+    tally = await Player(functions, clock, plain_function="f", speed=speed).play(make_plan([tmp_path]))
+    assert (tally.sent, tally.failed) == (20, 20)
+    assert (clock.now() - began).total_seconds() <= 60
+
+
 async def test_a_file_that_went_away_meanwhile_is_skipped(
     clock: Clock, tmp_path: Path, recording: Path
 ) -> None:
