@@ -4,6 +4,7 @@ A step keeps the highest of the levels that it saw (a queue's depth), or the sum
 (errors). When the steps are used up, two become one.
 """
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from engine.value import dataclass
@@ -46,8 +47,9 @@ class Timeline:
         """Take a level: it holds until another one is taken, and a step keeps its highest."""
         index = self._reach(now)
         values = self._levels.setdefault(line, [])
+        is_first = len(values) <= index and now == self.began + self.step * index
         values.extend([self._last.get(line, 0)] * (index + 1 - len(values)))
-        values[index] = max(values[index], value)
+        values[index] = value if is_first else max(values[index], value)  # what ends as a step begins is over
         self._last[line] = value
 
     def add(self, line: Line, value: float, now: datetime) -> None:
@@ -62,14 +64,14 @@ class Timeline:
         return self.began + self.step * (self._index(now) + 1)
 
     def series(self, ended: datetime) -> list[Series]:
-        """Return every line up to `ended`, in the order of their names."""
-        count = self._reach(max(ended, self.began)) + 1
-        lines = [(line, values, self._last[line]) for line, values in self._levels.items()]
-        lines += [(line, values, 0) for line, values in self._sums.items()]
-        return [
-            Series(*line, (*values[:count], *[last] * (count - len(values))))
-            for line, values, last in sorted(lines)
+        """Return every line up to `ended`, by their names; the last step has that moment, too."""
+        index = self._reach(max(ended, self.began))
+        count = max(1, index + (ended > self.began + self.step * index))
+        lines = [
+            (line, _steps(values, count, self._last[line], max)) for line, values in self._levels.items()
         ]
+        lines += [(line, _steps(values, count, 0, sum)) for line, values in self._sums.items()]
+        return [Series(*line, values) for line, values in sorted(lines)]
 
     def _index(self, now: datetime) -> int:
         return (now - self.began) // self.step
@@ -83,3 +85,12 @@ class Timeline:
             for values in self._sums.values():
                 values[:] = [sum(values[at : at + 2]) for at in range(0, len(values), 2)]
         return self._index(now)
+
+
+def _steps(
+    values: list[float], count: int, last: float, fold: Callable[[list[float]], float]
+) -> tuple[float, ...]:
+    """Return a value for each of so many steps: `last` is what goes on, and what is too much becomes one."""
+    if len(values) <= count:
+        return (*values, *[last] * (count - len(values)))
+    return (*values[: count - 1], fold(values[count - 1 :]))

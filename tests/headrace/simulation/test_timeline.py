@@ -23,14 +23,33 @@ def test_a_level_holds_until_the_next_one_and_a_step_keeps_its_highest() -> None
     timeline = Timeline(BEGAN)
     for seconds, value in [(1, 2), (1.2, 7), (1.4, 3), (4, 1)]:
         timeline.level(DEPTH, value, at(seconds))
-    assert values(timeline, 6) == {"depth": (0, 7, 3, 3, 3, 1, 1)}
+    assert values(timeline, 6) == {"depth": (0, 7, 3, 3, 1, 1)}
 
 
 def test_what_happened_is_summed_for_each_step() -> None:
     timeline = Timeline(BEGAN)
     for seconds in (0, 0.5, 2.5):
         timeline.add(ERRORS, 1, at(seconds))
-    assert values(timeline, 4) == {"errors": (2, 0, 1, 0, 0)}
+    assert values(timeline, 4) == {"errors": (2, 0, 1, 0)}
+
+
+def test_what_lasts_a_moment_is_in_one_step() -> None:
+    timeline = Timeline(BEGAN)
+    for seconds, value in [(0, 0), (1.1, 1), (2, 0), (3, 0), (4.5, 1), (5, 0)]:
+        timeline.level(DEPTH, value, at(seconds))
+    assert values(timeline, 6) == {"depth": (0, 1, 0, 0, 1, 0)}
+
+
+def test_a_known_length_has_as_many_values_as_steps() -> None:
+    timeline = Timeline(BEGAN, timedelta(days=30))
+    for hour in range(30 * 24 + 1):
+        timeline.add(ERRORS, 1, BEGAN + timedelta(hours=hour))
+        timeline.level(DEPTH, 3, BEGAN + timedelta(hours=hour))
+    found = values(timeline, 30 * 86400)
+    assert [len(each) for each in found.values()] == [200, 200]
+    assert sum(found["errors"]) == 30 * 24 + 1
+    assert set(found["depth"]) == {3}
+    assert min(found["errors"]) >= 3
 
 
 def test_two_steps_become_one_when_they_are_used_up() -> None:
@@ -45,7 +64,7 @@ def test_two_steps_become_one_when_they_are_used_up() -> None:
     assert found["depth"][:3] == (5, 5, 1)
     assert found["errors"][:2] == (2, 0)
     assert found["errors"][-1] == 1
-    assert len(found["errors"]) == MOST_STEPS // 2 + 1
+    assert len(found["errors"]) == MOST_STEPS // 2
 
 
 def test_a_known_length_makes_steps_of_that_length() -> None:
