@@ -51,6 +51,15 @@ class SimulatorSettings(Settings):
     access_key_id: Annotated[str, Field(pattern=r"^[0-9A-Za-z_]{16,128}$")] | None = None
     secret_access_key: Annotated[str, Field(min_length=8)] | None = None
 
+    @field_validator("state")
+    @classmethod
+    def _is_a_folder_of_its_own(cls, value: Path) -> Path:
+        if value == Path():
+            raise ValueError(
+                'a folder of its own is needed, such as ".headrace": git leaves out all that is in it'
+            )
+        return value
+
     @field_validator("endpoint")
     @classmethod
     def _is_host_and_port(cls, value: str) -> str:

@@ -49,6 +49,12 @@ def _explain(detail: ErrorDetails, tables: Tables) -> str:
             return _unknown_key(tuple(str(part) for part in detail["loc"]), tables)
         case "greater_than_equal":
             return f"{allowed['ge']} is the least, got {got}"
+        case "greater_than":
+            return f"more than {allowed['gt']:g} is needed, got {got}"
+        case "too_short":
+            return f"at least {allowed['min_length']} is needed, got {got}"
+        case "datetime_type" | "datetime_parsing" | "datetime_from_date_parsing" | "timezone_aware":
+            return f'a moment such as "2026-01-01T00:00:00Z" is needed, got {got}'
         case "less_than_equal":
             return f"{allowed['le']} is the most, got {got}"
         case "literal_error" | "enum":

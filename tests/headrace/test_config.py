@@ -97,6 +97,25 @@ def test_a_small_configuration_is_read_with_its_defaults(folder: Path) -> None:
             "functions = 3", "functions: a table is needed, got 3", id="a value where a table belongs"
         ),
         pytest.param(
+            MINIMAL + "command = []", "functions.resize.command: at least 1 is needed, got []", id="none"
+        ),
+        pytest.param(
+            MINIMAL + "idle_timeout = -1",
+            "functions.resize.idle_timeout: more than 0 is needed, got -1",
+            id="-1",
+        ),
+        pytest.param(
+            "[schedules.a]\nexpression = 'rate(1 hour)'\nfunction = 'f'\nstart_date = 'yesterday'",
+            "schedules.a.start_date: a moment such as \"2026-01-01T00:00:00Z\" is needed, got 'yesterday'",
+            id="no moment",
+        ),
+        pytest.param(
+            "[simulator]\nstate = ''",
+            'simulator.state: a folder of its own is needed, such as ".headrace": '
+            "git leaves out all that is in it",
+            id="the project's folder for the state",
+        ),
+        pytest.param(
             '[simulator]\nendpoint = "4566"',
             'simulator.endpoint: "HOST:PORT" is needed, such as "127.0.0.1:4566" (port 0 takes any free one)',
             id="an endpoint without a host",

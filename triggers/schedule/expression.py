@@ -43,6 +43,10 @@ class InvalidExpression(HeadraceError):
         super().__init__(f"{self.message} {hint}")
 
 
+UNIX_FIELDS = 5
+WEEKDAYS = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
+
+
 def parse(text: str, kind: Kind) -> Expression:
     """Read an expression as a rule or the scheduler does. Raises InvalidExpression."""
     try:
@@ -66,8 +70,24 @@ def _shape(text: str, kind: Kind) -> str:
     if text != text.strip():
         return f"write {forms} without blanks around it"
     if re.fullmatch(r"(\S+\s+){4,5}\S+", text):
-        return f"write cron({text})"
+        return f"write {_as_cron(text.split())}"
+    if (match := re.fullmatch(r"(cron|rate|at)(\(.*\))", text, re.IGNORECASE)) is not None:
+        return f"write {match[1].lower()}{match[2]}, in lower case"
     return f"write {forms}, in lower case"
+
+
+def _as_cron(fields: list[str]) -> str:
+    """Return what the fields of a crontab, or six of AWS's, mean here.
+
+    A crontab has no year, counts Sunday as 0 or 7, and lets both kinds of days be `*`.
+    """
+    if len(fields) == UNIX_FIELDS:
+        fields = [*fields, "*"]
+        if re.fullmatch(r"[0-7]([-,][0-7])*", fields[4]):
+            fields[4] = re.sub(r"[0-7]", lambda day: WEEKDAYS[int(day[0]) % 7], fields[4])
+    if "?" not in (fields[2], fields[4]) and "*" in (fields[2], fields[4]):
+        fields[4 if fields[4] == "*" else 2] = "?"
+    return f"cron({' '.join(fields)})"
 
 
 def _parse_at(inner: str) -> At:
