@@ -69,10 +69,10 @@ def _shape(text: str, kind: Kind) -> str:
     forms = "cron(...) or rate(...)" if kind == "rule" else "cron(...), rate(...) or at(...)"
     if text != text.strip():
         return f"write {forms} without blanks around it"
-    if re.fullmatch(r"(\S+\s+){4,5}\S+", text):
-        return f"write {_as_cron(text.split())}"
     if (match := re.fullmatch(r"(cron|rate|at)(\(.*\))", text, re.IGNORECASE)) is not None:
         return f"write {match[1].lower()}{match[2]}, in lower case"
+    if re.fullmatch(r"(\S+\s+){4,5}\S+", text):
+        return f"write {_as_cron(text.split())}"
     return f"write {forms}, in lower case"
 
 

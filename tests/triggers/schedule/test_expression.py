@@ -114,6 +114,7 @@ def test_cron_comes_due(inner: str, expected: str) -> None:
         pytest.param("0 8 * * 0,7", "rule", "write cron(0 8 ? * SUN,SUN *)", id="a crontab's Sundays"),
         pytest.param("0 8 1 * *", "rule", "write cron(0 8 1 * ? *)", id="a crontab's day of the month"),
         pytest.param("RATE(5 minutes)", "rule", "write rate(5 minutes), in lower case", id="capitals"),
+        pytest.param("CRON(0 8 1 * ? *)", "rule", "write cron(0 8 1 * ? *), in lower case", id="CRON"),
         pytest.param("", "rule", "write cron(...) or rate(...)", id="nothing"),
         pytest.param("rate(1 minutes)", "rule", "1 goes with minute, got minutes", id="one in the plural"),
         pytest.param("rate(5 hour)", "rule", "5 goes with hours, got hour", id="five in the singular"),
