@@ -1,7 +1,7 @@
-"""What is wrong with an answer that should be a partial batch response: Lambda fails the whole batch then.
+"""Partial batch responses: which records of a batch a function says have failed.
 
-Source: Lambda developer guide, "Implementing partial batch responses"; the forms as recorded on AWS by
-LocalStack's test_report_batch_item_failures.
+An answer that makes no sense fails the whole batch. Source: Lambda developer guide, "Implementing partial
+batch responses"; the forms as recorded on AWS by LocalStack's test_report_batch_item_failures.
 """
 
 from collections.abc import Collection
@@ -9,36 +9,45 @@ from typing import Any
 
 import orjson
 
+from engine.errors import HeadraceError
+
 SHOWN_CHARACTERS = 60
 
 
-def problem_of(response: bytes, known: Collection[str]) -> str | None:
-    """Return in words why a response makes no sense, None for one that does; `known` are the batch's ids.
+class SenselessAnswer(HeadraceError):
+    """An answer is no partial batch response; the text says why."""
 
-    An empty response of any kind makes sense: all went well.
-    """
+
+def parsed(response: bytes) -> Any:
+    """Return what a response says, None when there is none. Raises SenselessAnswer for what is not JSON."""
     try:
-        answer = orjson.loads(response or b"null")
+        return orjson.loads(response or b"null")
     except orjson.JSONDecodeError:
-        return "its answer is not JSON"
+        raise SenselessAnswer("its answer is not JSON") from None
+
+
+def failed_ids(answer: Any, known: Collection[str]) -> set[str]:
+    """Return the `itemIdentifier`s that an answer names, all of them `known`; an empty one names none.
+
+    Raises SenselessAnswer for an answer of another form, or that names something else.
+    """
     if answer is None or answer in ("", [], {}):
-        return None
+        return set()
     if not isinstance(answer, dict):
-        return "its answer is no object with batchItemFailures"
+        raise SenselessAnswer("its answer is no object with batchItemFailures")
     failures = answer.get("batchItemFailures")
     if failures is None:
-        return None
+        return set()
     if not isinstance(failures, list):
-        return "batchItemFailures is no list"
-    return next(
-        (text for index, each in enumerate(failures) if (text := _problem_of_item(index, each, known))), None
-    )
+        raise SenselessAnswer("batchItemFailures is no list")
+    return {_known_id(index, each, known) for index, each in enumerate(failures)}
 
 
-def _problem_of_item(index: int, failure: Any, known: Collection[str]) -> str | None:
+def _known_id(index: int, failure: Any, known: Collection[str]) -> str:
     if not isinstance(failure, dict) or "itemIdentifier" not in failure:
-        return f"batchItemFailures[{index}] has no itemIdentifier"
+        raise SenselessAnswer(f"batchItemFailures[{index}] has no itemIdentifier")
     name = failure["itemIdentifier"]
     if not isinstance(name, str) or name not in known:
-        return f"batchItemFailures[{index}] names {str(name)[:SHOWN_CHARACTERS]!r}, which is not in the batch"
-    return None
+        shown = repr(str(name)[:SHOWN_CHARACTERS])
+        raise SenselessAnswer(f"batchItemFailures[{index}] names {shown}, which is not in the batch")
+    return name

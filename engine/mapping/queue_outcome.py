@@ -6,10 +6,8 @@ response as recorded on AWS by LocalStack's test_report_batch_item_failures.
 
 from collections.abc import Sequence
 
-import orjson
-
 from engine.functions.invocation import InvocationResult
-from engine.mapping.partial_response import problem_of
+from engine.mapping.partial_response import SenselessAnswer, failed_ids, parsed
 from engine.mapping.source import QueueMessage
 from engine.value import dataclass
 
@@ -38,18 +36,11 @@ def judge(
         return QueueOutcome((), messages)
     if not reports_failures:
         return QueueOutcome(messages, ())
-    known = {message.message_id for message in messages}
-    problem = problem_of(answer.payload, known)
-    if problem is not None:
-        return QueueOutcome((), messages, problem)
-    failed = _failed_ids(answer.payload)
+    try:
+        failed = failed_ids(parsed(answer.payload), {message.message_id for message in messages})
+    except SenselessAnswer as problem:
+        return QueueOutcome((), messages, str(problem))
     return QueueOutcome(
         [message for message in messages if message.message_id not in failed],
         [message for message in messages if message.message_id in failed],
     )
-
-
-def _failed_ids(response: bytes) -> set[str]:
-    """Return the `itemIdentifier`s of a partial batch response that makes sense."""
-    parsed = orjson.loads(response or b"null") or {}
-    return {item["itemIdentifier"] for item in parsed.get("batchItemFailures") or ()}

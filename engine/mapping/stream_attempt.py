@@ -7,7 +7,6 @@ from engine.feed import InvocationThrottled
 from engine.functions.invocation import Invocation, InvocationResult, Throttled
 from engine.invocation.event import new_request_id
 from engine.mapping.failure_record import LastAnswer
-from engine.mapping.partial_response import problem_of
 from engine.mapping.payload import PAYLOAD_BYTES
 from engine.mapping.stream_job import StreamJob
 from engine.mapping.stream_outcome import read_answer
@@ -83,10 +82,8 @@ async def attempt(
         returns_state=job.settings.tumbling_window is not None,
     )
     failed = outcome.failed_from == 0
-    if failed and job.settings.reports_failures and outcome.function_error is None:
-        known = {record.sequence_number for record in records}
-        if (problem := problem_of(result.payload, known)) is not None:
-            job.notice(f"{problem}: all of the batch counts as failed")
+    if outcome.problem is not None:
+        job.notice(f"{outcome.problem}: all of the batch counts as failed")
     job.last_processing_result = "PROBLEM: Function call failed" if failed else "OK"
     reason: RetryReason = "function_error" if outcome.function_error else "batch_item_failures"
     step = after_answer(piece, outcome.failed_from, reason, job.now, limits)

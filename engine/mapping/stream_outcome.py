@@ -12,6 +12,7 @@ from typing import Any
 import orjson
 
 from engine.functions.invocation import InvocationResult
+from engine.mapping.partial_response import SenselessAnswer, failed_ids, parsed
 from engine.value import dataclass
 
 
@@ -20,12 +21,13 @@ class StreamOutcome:
     """`failed_from` is the index of the first record that is not processed, None when all are.
 
     `function_error` is Lambda's word for an exception, None when the function returned. `state` is the JSON
-    of a tumbling window's new state, None when there is none.
+    of a tumbling window's new state, None when there is none. `problem` says why an answer made no sense.
     """
 
     failed_from: int | None
     function_error: str | None = None
     state: bytes | None = None
+    problem: str | None = None
 
 
 def read_answer(
@@ -44,40 +46,19 @@ def read_answer(
         return StreamOutcome(0, result.function_error)
     if not reports_failures and not returns_state:
         return StreamOutcome(None)
+    indices = {number: index for index, number in enumerate(sequence_numbers)}
     try:
-        answer = orjson.loads(result.payload or b"null")
-    except orjson.JSONDecodeError:
+        answer = parsed(result.payload)
+        failed = failed_ids(answer, indices) if reports_failures else set()
+    except SenselessAnswer as problem:
+        return StreamOutcome(0, problem=str(problem))
+    state = _state(answer) if returns_state else None
+    if returns_state and state is None:
         return StreamOutcome(0)
-    state = None
-    if returns_state:
-        state = _state(answer)
-        if state is None:
-            return StreamOutcome(0)
-    failed_from = _failed_from(answer, sequence_numbers) if reports_failures else None
+    failed_from = min((indices[number] for number in failed), default=None)
     return StreamOutcome(failed_from, state=None if failed_from == 0 else state)
 
 
 def _state(answer: Any) -> bytes | None:
     state = answer.get("state") if isinstance(answer, dict) else None
     return orjson.dumps(state) if isinstance(state, dict) else None
-
-
-def _failed_from(answer: Any, sequence_numbers: Sequence[str]) -> int | None:
-    if answer is None or answer in ("", [], {}):
-        return None
-    if not isinstance(answer, dict):
-        return 0
-    failures = answer.get("batchItemFailures")
-    if failures is None or failures == []:
-        return None
-    if not isinstance(failures, list):
-        return 0
-    indices = {number: index for index, number in enumerate(sequence_numbers)}
-    lowest = len(sequence_numbers)
-    for failure in failures:
-        identifier = failure.get("itemIdentifier") if isinstance(failure, dict) else None
-        index = indices.get(identifier) if isinstance(identifier, str) else None
-        if index is None:
-            return 0
-        lowest = min(lowest, index)
-    return lowest
