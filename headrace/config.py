@@ -171,7 +171,7 @@ def load(path: Path, *, with_code: bool = True) -> Configuration:
     functions = _define(tables.get("functions", {}), folder, pythons, problems) if with_code else {}
     problems += _problems_between(tables, folder, simulator)
     if spoilt:
-        problems += _problems_of_the_rest(raw, spoilt, folder, with_code)
+        problems += _problems_of_the_rest(raw, spoilt, folder, pythons if with_code else None)
     if problems:
         raise ConfigurationError(problems)
     mappings = tuple(tables.pop("event_source_mappings", {}).values())
@@ -231,17 +231,20 @@ def _valid(table: str, raw: object, spoilt: "dict[str, dict[Any, Mended]]") -> d
 
 
 def _problems_of_the_rest(
-    raw: Mapping[str, Any], spoilt: "Mapping[str, Mapping[Any, Mended]]", folder: Path, with_code: bool
+    raw: Mapping[str, Any],
+    spoilt: "Mapping[str, Mapping[Any, Mended]]",
+    folder: Path,
+    pythons: Mapping[str, Path] | None,
 ) -> Iterator[str]:
-    """Yield what else is wrong with resources of which some options are."""
+    """Yield what else is wrong with resources of which some options are; code is not looked at for None."""
     from headrace.mending import problems_of_code
     from triggers.s3.bucket_folders import problem_of_folder
 
     for table, resources in spoilt.items():
         for name, mended in resources.items():
             yield from described(mended.further, nested_tables(), (table, name))
-            if table == "functions" and with_code:
-                yield from problems_of_code(name, raw[table][name], mended, folder)
+            if table == "functions" and pythons is not None:
+                yield from problems_of_code(name, raw[table][name], mended, folder, pythons)
             if table == "buckets" and mended.resource is not None and "folder" not in mended.left_out:
                 yield from problem_of_folder(name, folder / mended.resource.folder.expanduser())
 

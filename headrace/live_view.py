@@ -38,6 +38,7 @@ RETRY_REASONS = {
     "throttled": "as its concurrency was taken",
     "system_error": "as it could not be run",
     "batch_item_failures": "from the record on that it named",
+    "senseless_answer": "as its answer made no sense",
     "bisect": "halved, as it failed",
 }
 NOTICE_COLOURS = {"info": "blue", "warning": "yellow", "error": "red"}

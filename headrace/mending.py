@@ -3,7 +3,7 @@
 Only what holds whatever those should be may be said then: that code, an interpreter or a folder is not there.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -70,14 +70,16 @@ def _without(raw: Any, place: Sequence[str | int]) -> Any:
     return {name: value for name, value in raw.items() if name != place[0]}
 
 
-def problems_of_code(name: str, raw: object, mended: Mended, folder: Path) -> Iterator[str]:
-    """Yield what is wrong with the code of a function of which some options are."""
+def problems_of_code(
+    name: str, raw: object, mended: Mended, folder: Path, pythons: Mapping[str, Path]
+) -> Iterator[str]:
+    """Yield what is wrong with the code of a function of which some options are; the rest as for `define`."""
     settings = mended.resource
     if "code" in mended.left_out or not isinstance(raw, dict):
         return
     try:
         if isinstance(settings, FunctionSettings) and not mended.left_out & WHAT_RUNS:
-            define(name, settings, folder)
+            define(name, settings, folder, pythons)
         elif isinstance(code := raw.get("code"), str):
             Package(name, folder / Path(code).expanduser()).check()
     except CodeError as error:

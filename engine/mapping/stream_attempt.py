@@ -82,10 +82,11 @@ async def attempt(
         returns_state=job.settings.tumbling_window is not None,
     )
     failed = outcome.failed_from == 0
+    reason: RetryReason = "function_error" if outcome.function_error else "batch_item_failures"
     if outcome.problem is not None:
+        reason = "senseless_answer"
         job.notice(f"{outcome.problem}: all of the batch counts as failed")
     job.last_processing_result = "PROBLEM: Function call failed" if failed else "OK"
-    reason: RetryReason = "function_error" if outcome.function_error else "batch_item_failures"
     step = after_answer(piece, outcome.failed_from, reason, job.now, limits)
     answer = LastAnswer(request_id, outcome.function_error, result.executed_version)
     return StreamAttempt(step, request_id, answer, outcome.state)

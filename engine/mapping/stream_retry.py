@@ -16,7 +16,9 @@ from typing import Literal
 from engine.value import dataclass
 
 Condition = Literal["RetryAttemptsExhausted", "RecordAgeExceeded"]
-RetryReason = Literal["function_error", "batch_item_failures", "throttled", "system_error"]
+RetryReason = Literal[
+    "function_error", "batch_item_failures", "senseless_answer", "throttled", "system_error"
+]
 
 SHORTEST_BACKOFF = timedelta(milliseconds=250)
 LONGEST_BACKOFF = timedelta(minutes=1)

@@ -267,6 +267,13 @@ NO_CODE = "functions.resize: code: {}/missing does not exist; paths are relative
             ["buckets.inbox.settle_time", "buckets.inbox.folder: {}/headrace.toml is a file"],
             id="a bucket's option and its folder",
         ),
+        pytest.param(
+            '[simulator]\npythons = {"python3.14" = "/nowhere"}'
+            + MINIMAL
+            + "runtime = 'python3.14'\ntimeout = 0",
+            ["functions.resize.timeout", "functions.resize: python: no interpreter at /nowhere"],
+            id="an option and the interpreter that was chosen",
+        ),
         pytest.param("functions = 5", ["functions: a table is needed"], id="no table at all"),
         pytest.param("[functions]\nresize = 5", ["functions.resize: a table is needed"], id="no function"),
     ],

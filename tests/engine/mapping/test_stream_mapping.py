@@ -278,15 +278,16 @@ async def test_a_report_that_makes_no_sense_fails_all_and_is_told(
         store,
         clock,
         feed,
-        maximum_retry_attempts=0,
+        maximum_retry_attempts=1,
         function_response_types=("ReportBatchItemFailures",),
     )
     stream.put("a")
     async with running(mapping):
-        await clock.idle()
-    (notice,) = of_kind(facts, Notice)
+        await asyncio.sleep(10)
     expected = "batchItemFailures[0] has no itemIdentifier: all of the batch counts as failed"
-    assert notice.text == expected
+    assert [notice.text for notice in of_kind(facts, Notice)] == [expected] * 2
+    (retry,) = of_kind(facts, RetryScheduled)
+    assert retry.reason == "senseless_answer"
 
 
 async def test_a_poison_record_in_a_batch_of_four_is_cut_out(
