@@ -112,12 +112,11 @@ def _problem(
     try:
         kind, name = resolve(value, kinds)
     except ValueError as error:
-        meant = [f'"{kind}.{value}"' for kind in kinds if value in (raw.get(kind) or ())]
+        meant = [f'"{kind}.{value}"' for kind in kinds if value in _names(raw, kind)]
         return f"{value!r} needs its kind: {' or '.join(meant)}" if meant else str(error)
     if value.startswith("arn:") and (elsewhere := _elsewhere(value, account)) is not None:
         return elsewhere
-    known = raw.get(kind)
-    known = known if isinstance(known, dict) else {}
+    known = _names(raw, kind)
     if (kind, name) == ("event_buses", "default"):
         return None  # every account has it
     if name not in known:
@@ -132,6 +131,12 @@ def _problem(
             return "a queue cannot be its own dead-letter queue"
         return "You can't specify the function as a destination for itself."
     return None
+
+
+def _names(raw: Mapping[str, Any], kind: str) -> Mapping[str, Any]:
+    """Return the resources of a kind by name; what is no table is reported elsewhere."""
+    resources = raw.get(kind)
+    return resources if isinstance(resources, dict) else {}
 
 
 def _elsewhere(arn: str, account: Account) -> str | None:

@@ -274,6 +274,11 @@ NO_CODE = "functions.resize: code: {}/missing does not exist; paths are relative
             ["functions.resize.timeout", "functions.resize: python: no interpreter at /nowhere"],
             id="an option and the interpreter that was chosen",
         ),
+        pytest.param(
+            "queues = 5\n" + MINIMAL + 'on_failure = "failures"',
+            ["queues: a table is needed", "functions.resize.on_failure: 'failures' needs its kind"],
+            id="no table, and a name that could be in it",
+        ),
         pytest.param("functions = 5", ["functions: a table is needed"], id="no table at all"),
         pytest.param("[functions]\nresize = 5", ["functions.resize: a table is needed"], id="no function"),
     ],
