@@ -71,6 +71,10 @@ def _rest(operation: OperationModel, members: Mapping[str, Any], headers: dict[s
     for name, inner in {} if shape is None else shape.members.items():
         wire_name = _wire_name(inner, name)
         value = members.get(name)
+        if wire_name == "id" and inner.serialization.get("location") == "querystring":
+            value = (
+                _text(value) if value else "-"
+            )  # without it a list is asked for, which is another operation
         match inner.serialization.get("location"):
             case "uri":
                 label = _text(value) or "-"  # without it the path is another operation's
